@@ -1,0 +1,51 @@
+import type { Selector } from '../callers/caller.ts';
+import type { Actor, ActorType, Host } from '../inventory/actor.ts';
+import type { EnvPosture } from '../kernel/posture.ts';
+import type { PolicySettings } from '../policy/settings.ts';
+
+/** `warden.yaml`, validated. Times in milliseconds unless the name says otherwise, paths absolute. */
+export interface Settings {
+  readonly posture: EnvPosture;
+  readonly backend: 'local' | 'openbao';
+  readonly ca: { readonly key: string; readonly next: string | null; readonly retired: readonly string[] };
+  readonly ttlCeilingsSeconds: Readonly<Record<ActorType, number>>;
+  readonly socket: { readonly mode: number; readonly group: number | null };
+  /** Null: the daemon's own uid. */
+  readonly admins: readonly Selector[] | null;
+  readonly auditors: readonly Selector[];
+  readonly policy: PolicySettings;
+  readonly limits: Limits;
+  readonly ledger: { readonly rotateBytes: number; readonly checkpointEvery: number };
+}
+
+export interface Limits {
+  readonly perCallerRatePerSecond: number;
+  readonly perCallerConcurrency: number;
+  readonly connections: number;
+  readonly execConcurrency: number;
+}
+
+/** One immutable, validated state of all config files. Frozen; requests hold the one they began with. */
+export interface Snapshot {
+  readonly generation: number;
+  /** SHA-256 over the canonical content, hex. */
+  readonly hash: string;
+  /** Milliseconds since the epoch. */
+  readonly loadedAt: number;
+  readonly settings: Settings;
+  readonly actors: ReadonlyMap<string, Actor>;
+  readonly hosts: readonly Host[];
+  /** What is allowed but an operator should know, with file and line. */
+  readonly warnings: readonly string[];
+}
+
+/** One thing wrong in a file: where, what, and what to write instead. */
+export interface ConfigProblem {
+  /** File name relative to the config folder. */
+  readonly file: string;
+  /** From 1; 0 where the whole file is meant. */
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint: string;
+}

@@ -1,0 +1,8 @@
+import { v7 } from 'uuid';
+
+/** A UUIDv7: sortable by time, unique without coordination. Stands in the key id, the ledger and every error. */
+export type RequestId = string & { readonly __brand: 'RequestId' };
+
+export function newRequestId(): RequestId {
+  return v7() as RequestId;
+}

@@ -1,0 +1,37 @@
+import type { Decision, PolicyQuestion } from './decision.ts';
+
+export interface AskContext {
+  /** Sent as X-Request-ID. */
+  readonly requestId: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A policy decision point. It answers or it faults; a fault is never a deny. */
+export interface DecisionPoint {
+  /** True where this is a synthetic stand-in. */
+  readonly double: boolean;
+  /** @throws PolicyFault */
+  decide(question: PolicyQuestion, context: AskContext): Promise<Decision>;
+  /** Is it there and ready? Resolves; @throws PolicyFault where it is not. */
+  ready(signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * `open` kinds (unreachable, timeout, http_status) are those that `fail_closed: false` and break-glass may
+ * release under; `answer` is an answer that breaks the contract, and never opens anything.
+ */
+export type PolicyFaultKind = 'unreachable' | 'timeout' | 'http_status' | 'overloaded' | 'breaker_open' | 'answer' | 'untrusted';
+
+export class PolicyFault extends Error {
+  override readonly name = 'PolicyFault';
+  readonly kind: PolicyFaultKind;
+  /** Of a breaker that is open: the kind that opened it. */
+  readonly openedBy: PolicyFaultKind | null;
+
+  constructor(kind: PolicyFaultKind, message: string, more: { cause?: unknown; openedBy?: PolicyFaultKind } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.kind = kind;
+    this.openedBy = more.openedBy ?? null;
+  }
+}

@@ -1,0 +1,28 @@
+import type { PublicKey } from '../ssh/public-key.ts';
+import type { CertificatePlan } from './certificate-plan.ts';
+
+export interface AuthorityKey {
+  readonly publicKey: PublicKey;
+  readonly comment: string;
+  readonly state: 'current' | 'next' | 'retired';
+  readonly custody: 'file' | 'credential' | 'agent' | 'openbao' | 'memory';
+}
+
+export interface CertifyContext {
+  readonly requestId: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Who puts the signature under a plan. What comes back is held against the plan by `check-issued.ts`, always. */
+export interface CertificateAuthority {
+  readonly backend: 'local' | 'openbao' | 'synthetic';
+  /** True where this authority takes the serial from the plan; false where it chooses its own. */
+  readonly takesSerial: boolean;
+  keys(): readonly AuthorityKey[];
+  /** The certificate as its wire bytes. @throws WardenError ca_unavailable | ca_refused */
+  certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer>;
+  /** Can it sign now? Resolves; @throws WardenError where it cannot. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+

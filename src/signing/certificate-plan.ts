@@ -1,0 +1,19 @@
+import type { ActorType, CertificateOptions } from '../inventory/actor.ts';
+import type { PublicKey } from '../ssh/public-key.ts';
+
+/** Everything a certificate will say, decided before any authority is asked. */
+export interface CertificatePlan {
+  readonly publicKey: PublicKey;
+  readonly kind: 'user' | 'host';
+  readonly actor: string;
+  readonly actorType: ActorType;
+  readonly keyId: string;
+  readonly principals: readonly string[];
+  /** Seconds since the epoch. */
+  readonly validAfter: bigint;
+  readonly validBefore: bigint;
+  readonly ttlSeconds: number;
+  readonly options: CertificateOptions;
+  /** Null where the authority chooses (OpenBao). */
+  readonly serial: bigint | null;
+}
