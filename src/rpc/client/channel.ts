@@ -1,0 +1,202 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import { WardenError } from '../../kernel/errors.ts';
+import { FrameReader, FramingError, frame } from './framing.ts';
+
+/** What ts-proto generates for one method; `requestType` and `responseType` are its message codecs. */
+export interface Method<Request, Response> {
+  readonly name: string;
+  readonly requestType: { encode(message: Request): { finish(): Uint8Array } };
+  readonly responseType: { decode(bytes: Uint8Array): Response };
+}
+
+export interface CallOptions {
+  /** Milliseconds for the whole call; null only for streams that go on. Default 30 s. */
+  readonly deadlineMs?: number | null;
+  /** Of one answer. Default 4 MiB, as gRPC's own. */
+  readonly maxMessageBytes?: number;
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** A daemon sends its settings at once; whatever does not is stuck, or is no daemon. */
+const HANDSHAKE_MS = 5_000;
+const HTTP_STATUS_OK = 200;
+
+/**
+ * gRPC over one HTTP/2 connection on a connected socket: unary and server-streaming calls, which is all that
+ * `warden` makes. A third of grpc-js's start-up time, and held against grpc-js by tests.
+ */
+export class Channel {
+  readonly #session: ClientHttp2Session;
+  readonly #path: string;
+  readonly #closed: Promise<unknown>;
+  #lost: Error | null = null;
+  readonly #handshakeTimer: NodeJS.Timeout;
+
+  /** Takes the socket over. `path` is for messages only. */
+  constructor(socket: Socket, path: string) {
+    this.#path = path;
+    this.#session = connect('http://localhost', { createConnection: () => socket });
+    this.#handshakeTimer = setTimeout(() => {
+      this.#lost ??= this.#unreachable('did not answer as a gRPC server does');
+      this.#session.destroy();
+    }, HANDSHAKE_MS);
+    this.#session.once('remoteSettings', () => clearTimeout(this.#handshakeTimer));
+    this.#closed = new Promise((resolve) => this.#session.once('close', resolve));
+    this.#session.once('close', () => clearTimeout(this.#handshakeTimer));
+    this.#session.on('error', (error: NodeJS.ErrnoException) => {
+      const garbage = error.code?.startsWith('ERR_HTTP2') === true;
+      this.#lost ??= this.#unreachable(garbage ? 'does not speak gRPC' : 'closed the connection before it answered');
+    });
+  }
+
+  /** One request, one answer. @throws RpcError the daemon's no; WardenError daemon_unreachable | deadline_exceeded | internal */
+  async unary<Req, Res>(service: string, method: Method<Req, Res>, request: Req, options?: CallOptions): Promise<Res> {
+    let answer: { readonly value: Res } | null = null;
+    for await (const value of this.stream(service, method, request, options)) {
+      if (answer !== null) throw brokenAnswer('more than one message');
+      answer = { value };
+    }
+    if (answer === null) throw brokenAnswer('no message');
+    return answer.value;
+  }
+
+  /** One request, any number of answers, read no faster than they are taken. @throws as `unary` */
+  async *stream<Req, Res>(
+    service: string,
+    method: Method<Req, Res>,
+    request: Req,
+    options: CallOptions = {},
+  ): AsyncGenerator<Res, void, undefined> {
+    const deadlineMs = options.deadlineMs === undefined ? DEFAULT_DEADLINE_MS : options.deadlineMs;
+    const call = this.#open(`/${service}/${method.name}`, deadlineMs);
+    let failure: Error | null = null;
+    const fail = (error: Error): void => {
+      failure ??= error;
+      call.close(constants.NGHTTP2_CANCEL);
+    };
+    const timer = deadlineMs === null ? null : setTimeout(() => fail(tooLate(deadlineMs)), deadlineMs);
+    const answer: Answer = { headers: null, trailers: null };
+    call.on('response', (headers, flags) => {
+      answer.headers = headers;
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) answer.trailers = headers;
+      if (!isGrpc(headers)) fail(this.#unreachable('does not speak gRPC'));
+    });
+    call.on('trailers', (trailers) => {
+      answer.trailers = trailers;
+    });
+    call.end(frame(method.requestType.encode(request).finish()));
+
+    const reader = new FrameReader(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+    try {
+      for await (const chunk of call) {
+        if (failure !== null) break;
+        for (const message of reader.push(chunk as Buffer)) yield decode(method, message);
+      }
+    } catch (error) {
+      if (error instanceof FramingError) throw brokenAnswer(error.message);
+      if (error instanceof WardenError) throw error;
+      failure ??= this.#lost;
+    } finally {
+      if (timer !== null) clearTimeout(timer);
+      if (!call.readableEnded) call.close(constants.NGHTTP2_CANCEL);
+    }
+    if (failure !== null) throw failure;
+    await this.#finish(answer, reader);
+  }
+
+  /** Ends the connection; calls in flight are cut. */
+  close(): void {
+    clearTimeout(this.#handshakeTimer);
+    this.#session.destroy();
+  }
+
+  #open(path: string, deadlineMs: number | null): ClientHttp2Stream {
+    if (this.#session.destroyed) throw this.#lost ?? this.#unreachable('closed the connection');
+    const headers = {
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc+proto',
+      te: 'trailers',
+      ...(deadlineMs !== null && { 'grpc-timeout': grpcTimeout(deadlineMs) }),
+    };
+    const call = this.#session.request(headers, { endStream: false });
+    // A late error has been told already by whoever iterates; without a listener it would end the process.
+    call.on('error', () => {});
+    return call;
+  }
+
+  async #finish(answer: Answer, reader: FrameReader): Promise<void> {
+    // Calls end a moment before their session says why.
+    if (answer.trailers === null && this.#session.destroyed) await this.#closed;
+    if (answer.trailers === null) throw this.#lost ?? this.#unreachable('ended the connection without an answer');
+    const status = statusOf(answer.trailers);
+    if (status === null) throw brokenAnswer('no status');
+    if (status !== 0) {
+      // Only a failed call pays for reading google.rpc.Status.
+      const { errorOf } = await import('./trailers.ts');
+      throw errorOf(status, answer.trailers);
+    }
+    if (reader.incomplete) throw brokenAnswer('half a message');
+  }
+
+  #unreachable(what: string): WardenError {
+    return new WardenError('daemon_unreachable', `what listens at ${this.#path} ${what}`, {
+      hint: 'see the log of the daemon, and whether the socket is its own',
+    });
+  }
+}
+
+interface Answer {
+  headers: IncomingHttpHeaders | null;
+  trailers: IncomingHttpHeaders | null;
+}
+
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  const type = headers['content-type'];
+  return (
+    Number(headers[':status']) === HTTP_STATUS_OK && typeof type === 'string' && type.startsWith('application/grpc')
+  );
+}
+
+/** The number in `grpc-status`; null where there is none or it is no status. */
+function statusOf(headers: IncomingHttpHeaders): number | null {
+  const text = headers['grpc-status'];
+  if (typeof text !== 'string' || !/^\d{1,2}$/.test(text)) return null;
+  const status = Number(text);
+  return status <= 16 ? status : null;
+}
+
+function decode<Res>(method: Method<never, Res>, message: Buffer): Res {
+  try {
+    return method.responseType.decode(message);
+  } catch (cause) {
+    throw new WardenError('internal', 'the answer of the daemon cannot be read', {
+      cause,
+      hint: 'make daemon and client the same version',
+    });
+  }
+}
+
+/** At most eight digits and a unit, as the protocol has it. */
+export function grpcTimeout(milliseconds: number): string {
+  const whole = Math.max(1, Math.ceil(milliseconds));
+  return whole < 1e8 ? `${whole}m` : `${Math.min(99_999_999, Math.ceil(whole / 1000))}S`;
+}
+
+function tooLate(deadlineMs: number): WardenError {
+  return new WardenError('deadline_exceeded', `no answer within ${deadlineMs / 1000} s`);
+}
+
+function brokenAnswer(what: string): WardenError {
+  return new WardenError('internal', `the answer of the daemon breaks the gRPC protocol: ${what}`, {
+    hint: 'make daemon and client the same version',
+  });
+}
