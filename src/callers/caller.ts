@@ -12,8 +12,13 @@ export interface Caller {
   readonly exeFile: FileIdentity | null;
   /** Unit of the system manager (cgroup outside user.slice); null where there is none. */
   readonly unit: string | null;
-  /** Unit of the user manager; null where there is none. */
+  /** Unit of the user manager that runs as this same uid; null where there is none. */
   readonly userUnit: string | null;
+  /**
+   * Which ids above are the kernel's stand-in (65534) for one that has no number in the daemon's user
+   * namespace. Such an id matches no selector: it may be anybody's. Absent: both ids are real.
+   */
+  readonly unmapped?: { readonly uid: boolean; readonly gid: boolean };
 }
 
 export interface FileIdentity {

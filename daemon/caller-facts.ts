@@ -1,0 +1,66 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import type { FileIdentity } from '../src/callers/caller.ts';
+import { parseCgroup, type UnitFacts } from '../src/callers/cgroup.ts';
+import type { Native } from './native.ts';
+
+/** What /proc says of one process. Null or absent where it can't be read: what can't be read doesn't match. */
+export interface ProcessFacts {
+  readonly exe: string | null;
+  /** The running file, deleted or not. */
+  readonly running: FileIdentity | null;
+  readonly deleted: boolean;
+  readonly units: UnitFacts;
+}
+
+export const NO_FACTS: ProcessFacts = {
+  exe: null,
+  running: null,
+  deleted: false,
+  units: { unit: null, userUnit: null, userManagerUid: null },
+};
+
+const ATTEMPTS = 4;
+
+/** Facts of one program: read again where the process exec'd in between; null where it will not hold still. */
+export function readFacts(pid: number, native: Native): ProcessFacts | null {
+  const exeLink = `/proc/${pid}/exe`;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const running = native.identify(exeLink);
+    const exe = running === null ? null : attemptOrNull(() => readlinkSync(exeLink));
+    const cgroup = attemptOrNull(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+    const after = native.identify(exeLink);
+    if (sameFile(running, after)) {
+      const units = cgroup === null ? NO_FACTS.units : parseCgroup(cgroup);
+      return { exe, running, deleted: exe === null || exe.endsWith(' (deleted)'), units };
+    }
+  }
+  return null;
+}
+
+/** In clock ticks since boot; null where the process is gone or hidden. Tells a pid from its later re-use. */
+export function startTime(pid: number): string | null {
+  const stat = attemptOrNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  // The second field is the program's name in brackets, and the program chooses it: count from the last bracket.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields?.[19] ?? null;
+}
+
+let procIsOurs: boolean | null = null;
+
+/** False where /proc belongs to another pid namespace: its numbers are other processes there. */
+export function procShowsOurPids(): boolean {
+  procIsOurs ??= attemptOrNull(() => readlinkSync('/proc/self')) === String(process.pid);
+  return procIsOurs;
+}
+
+export function sameFile(a: FileIdentity | null, b: FileIdentity | null): boolean {
+  return a === null || b === null ? a === b : a.dev === b.dev && a.ino === b.ino;
+}
+
+function attemptOrNull<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
