@@ -1,0 +1,117 @@
+// What `npm run demo`, `npm test` and `npm run bench` need, installed once, saying what it does.
+//   node .ci/setup.mjs demo    dependencies and dist/; sshd where apt as root can bring it
+//   node .ci/setup.mjs test    that, and everything a test needs; fails naming what is missing
+//   node .ci/setup.mjs bench   dependencies and dist/
+// What it brings lies in node_modules/ and .cache/; only Debian packages are installed on the machine itself.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cache = `${root}.cache`;
+const goal = process.argv[2] ?? 'test';
+const isRoot = process.getuid?.() === 0;
+mkdirSync(cache, { recursive: true });
+
+const say = (text) => process.stderr.write(`setup: ${text}\n`);
+const fail = (text) => {
+  say(text);
+  process.exit(1);
+};
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  return result.status === 0;
+}
+
+function digest(...files) {
+  const hash = createHash('sha256').update(process.version);
+  for (const file of files) hash.update(readFileSync(`${root}${file}`));
+  return hash.digest('hex');
+}
+
+/** Runs `work` unless it ran already for the same key. */
+function once(name, key, work) {
+  const stamp = `${cache}/${name}.stamp`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === key) return;
+  work();
+  writeFileSync(stamp, key);
+}
+
+function found(program) {
+  const dirs = `${process.env.PATH}:/usr/sbin:/sbin`.split(':');
+  return dirs.some((dir) => existsSync(`${dir}/${program}`));
+}
+
+function nodeModules() {
+  const key = digest('package.json', 'package-lock.json');
+  if (!existsSync(`${root}node_modules`)) once('dependencies', '', () => {});
+  once('dependencies', key, () => {
+    say('installing the npm packages of package-lock.json');
+    if (!run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) fail('npm ci failed; its output is above');
+  });
+}
+
+function sources(folder) {
+  return readdirSync(`${root}${folder}`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`);
+}
+
+function dist() {
+  const newest = Math.max(
+    ...['src', 'daemon', 'client', '.ci', 'examples'].flatMap(sources).map((file) => statSync(file).mtimeMs),
+  );
+  const built = existsSync(`${root}dist/warden.cjs`) ? statSync(`${root}dist/warden.cjs`).mtimeMs : 0;
+  if (built > newest) return;
+  say('building dist/');
+  if (!run(process.execPath, ['.ci/build.mjs'])) fail('the build failed; its output is above');
+}
+
+/** Debian packages by the program or file that proves them. */
+function apt(packages, { required }) {
+  const missing = Object.entries(packages).filter(([, proof]) => (proof.startsWith('/') ? !existsSync(proof) : !found(proof)));
+  if (missing.length === 0) return;
+  const names = missing.map(([name]) => name);
+  if (isRoot && found('apt-get')) {
+    say(`installing Debian packages: ${names.join(' ')}`);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    // No service is to start on this machine because a test wants a program.
+    const args = ['-o', 'Dpkg::Use-Pty=0', '-qq', '-y', '--no-install-recommends'];
+    const stdio = ['ignore', 'ignore', 2];
+    run('apt-get', ['-qq', 'update'], { env, stdio });
+    if (run('apt-get', ['install', ...args, ...names], { env, stdio })) return;
+  }
+  const text = `missing: ${names.join(', ')}. As root: apt-get install ${names.join(' ')}`;
+  if (required) fail(text);
+  say(`${text}. Going on without: what needs it is left out, with a line that says so.`);
+}
+
+/** Python packages in a folder of our own: the client that nobody here wrote. */
+function python() {
+  const wanted = ['grpcio==1.85.1', 'grpcio-reflection==1.85.1'];
+  once('python', wanted.join(' '), () => {
+    say(`installing Python packages into .cache/python: ${wanted.join(' ')}`);
+    const args = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--target', `${cache}/python`, '--upgrade'];
+    if (!run('python3', [...args, ...wanted])) fail('pip failed; the tests need python3 with pip');
+  });
+}
+
+nodeModules();
+if (goal === 'demo') apt({ 'openssh-server': 'sshd', 'openssh-client': 'ssh-keygen' }, { required: false });
+if (goal === 'test') {
+  apt(
+    {
+      'openssh-server': 'sshd',
+      'openssh-client': 'ssh-keygen',
+      strace: 'strace',
+      gcc: 'gcc',
+      'libssl-dev': '/usr/include/openssl/evp.h',
+      'util-linux': 'setpriv',
+    },
+    { required: true },
+  );
+  python();
+}
+dist();

@@ -1,0 +1,63 @@
+import { WardenError } from '../kernel/errors.ts';
+import type { PolicyQuestion } from '../policy/decision.ts';
+import { PolicyFault } from '../policy/decision-point.ts';
+import { denialError } from '../policy/denial.ts';
+import { faultOutcome } from '../policy/fault-rule.ts';
+import type { RequestContext } from './context.ts';
+import type { Trail } from './trail.ts';
+
+export interface GateOutcome {
+  readonly effect: 'allow' | 'not_asked' | 'fault';
+  /** Null where none was given. */
+  readonly decisionId: string | null;
+  readonly reason: string;
+  readonly cached: boolean;
+  /** The decision point could not be reached, and the release goes ahead under break-glass or fail_closed: false. */
+  readonly opened: boolean;
+}
+
+const NOT_ASKED: GateOutcome = { effect: 'not_asked', decisionId: null, reason: '', cached: false, opened: false };
+
+/**
+ * Asks the decision point where the operator wants that, and notes the answer on the trail before it acts on
+ * it. An allow comes back; a deny and a fault are thrown, unless the fault is one that an open gate forgives.
+ * @throws WardenError
+ */
+export async function askGate(question: PolicyQuestion, context: RequestContext, trail: Trail): Promise<GateOutcome> {
+  const { world, services, requestId, signal } = context;
+  const { policy } = world.snapshot.settings;
+  if (world.gate === null || !policy.gate.includes(question.action)) {
+    trail.note({ policy_effect: 'not_asked' });
+    return NOT_ASKED;
+  }
+  try {
+    const decision = await world.gate.decide(question, { requestId, signal });
+    trail.note({
+      policy_effect: decision.effect,
+      policy_cached: decision.cached,
+      policy_id_source: decision.idSource,
+      ...(decision.id === '' ? {} : { policy_decision_id: decision.id }),
+      ...(decision.reason === '' ? {} : { policy_reason: decision.reason }),
+    });
+    if (decision.effect === 'deny') throw denialError(decision);
+    const { id, reason, cached } = decision;
+    return { effect: 'allow', decisionId: id, reason, cached, opened: false };
+  } catch (thrown) {
+    if (!(thrown instanceof PolicyFault)) throw thrown;
+    return afterFault(thrown, context, trail);
+  }
+}
+
+function afterFault(fault: PolicyFault, context: RequestContext, trail: Trail): GateOutcome {
+  const { world, services } = context;
+  trail.note({ policy_effect: 'fault', policy_reason: fault.kind });
+  const outcome = faultOutcome(fault, {
+    failClosed: world.snapshot.settings.policy.failClosed,
+    breakGlassOpen: services.breakGlass.isOpen(),
+  });
+  if (outcome.action === 'refuse') {
+    throw new WardenError(outcome.code, outcome.message, { cause: fault });
+  }
+  trail.note({ break_glass: true });
+  return { effect: 'fault', decisionId: null, reason: fault.kind, cached: false, opened: true };
+}

@@ -1,0 +1,49 @@
+import { matchesAny, mayAsk } from '../callers/match.ts';
+import type { Selector } from '../callers/caller.ts';
+import { WardenError } from '../kernel/errors.ts';
+import type { Actor } from '../inventory/actor.ts';
+import type { RequestContext } from './context.ts';
+
+/**
+ * The actor, if this caller may ask for it. The refusal is the same, byte for byte and step for step, whether
+ * the actor is missing or merely somebody else's: its cause goes to administrators alone.
+ * @throws WardenError caller_not_allowed
+ */
+export async function authorisedActor(name: string, context: RequestContext): Promise<Actor> {
+  const actor = context.world.snapshot.actors.get(name);
+  const facts = await selectorFacts(context);
+  if (actor !== undefined && mayAsk(actor, context.connection.caller, facts)) return actor;
+  const cause = actor === undefined ? `no actor ${name} in the inventory` : `no entry of callers: on ${name} matches`;
+  throw new WardenError('caller_not_allowed', 'this caller may not ask for that', {
+    privateDetail: cause,
+    ...((await isAdministrator(context)) ? { hint: `${cause}; see warden explain` } : {}),
+  });
+}
+
+/** Administrators: `admins:` of warden.yaml, else the daemon's own uid. */
+export async function isAdministrator(context: RequestContext): Promise<boolean> {
+  const { admins } = context.world.snapshot.settings;
+  const { caller } = context.connection;
+  if (admins === null) return caller.uid === context.services.facts.daemonUid;
+  return matchesAny(admins, caller, await selectorFacts(context));
+}
+
+export async function callerMatches(selectors: readonly Selector[], context: RequestContext): Promise<boolean> {
+  return matchesAny(selectors, context.connection.caller, await selectorFacts(context));
+}
+
+/** @throws WardenError not_administrator */
+export async function requireAdministrator(context: RequestContext): Promise<void> {
+  if (await isAdministrator(context)) return;
+  throw new WardenError('not_administrator', 'only an administrator of this daemon may do that');
+}
+
+/**
+ * The digest is computed for every caller as soon as any selector of the snapshot wants one: were it computed
+ * only for the actors that do, the time of a refusal would tell which actors exist.
+ */
+export async function selectorFacts(context: RequestContext) {
+  const { daemonUid, executables } = context.services.facts;
+  const exeSha256 = context.world.snapshot.usesDigests ? await context.connection.exeSha256() : null;
+  return { daemonUid, executables, exeSha256 };
+}

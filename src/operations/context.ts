@@ -1,0 +1,50 @@
+import type { AttestedConnection } from '../callers/connection.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { RequestId } from '../kernel/request-id.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { BreakGlass } from '../policy/break-glass.ts';
+import type { ClaimsVerifier } from '../policy/claims.ts';
+import type { Gate } from '../policy/gate.ts';
+import type { CertificateAuthority } from '../signing/certificate-authority.ts';
+import type { SerialSource } from '../signing/serial.ts';
+import type { CallerFacts } from './caller-facts.ts';
+
+/**
+ * Everything that a reload swaps, behind one reference: a request reads it once and holds it to its end, so
+ * that no request ever mixes two snapshots.
+ */
+export interface World {
+  readonly snapshot: Snapshot;
+  /** Null where `policy.enabled` is false. */
+  readonly gate: Gate | null;
+  /** Null where no actor type needs claims. */
+  readonly claims: ClaimsVerifier | null;
+  readonly authority: CertificateAuthority;
+}
+
+/** What lives as long as the daemon. */
+export interface Services {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly serials: SerialSource;
+  readonly breakGlass: BreakGlass;
+  readonly facts: CallerFacts;
+  readonly counters: Counters;
+}
+
+export interface Counters {
+  certificatesIssued: number;
+  refusals: number;
+  requestsInFlight: number;
+}
+
+/** One request: who asks, under which world, until when. */
+export interface RequestContext {
+  readonly requestId: RequestId;
+  readonly connection: AttestedConnection;
+  readonly world: World;
+  readonly services: Services;
+  /** Aborts when the client goes away or its deadline passes. */
+  readonly signal: AbortSignal;
+}

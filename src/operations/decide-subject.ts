@@ -1,0 +1,27 @@
+import type { Actor } from '../inventory/actor.ts';
+import { resolveSubject } from '../policy/subject.ts';
+import type { RequestContext } from './context.ts';
+
+export interface DecidedSubject {
+  readonly id: string;
+  /** `sub` of the ID token where one was verified. */
+  readonly claims: string | null;
+}
+
+/**
+ * Who is asked about. For actor types that need claims, a verified ID token says so and nothing else can.
+ * @throws WardenError unknown_subject | subject_mismatch | claims_required | claims_invalid
+ */
+export async function decideSubject(
+  input: { readonly subject: string; readonly idToken: string },
+  actor: Actor,
+  context: RequestContext,
+): Promise<DecidedSubject> {
+  const { world } = context;
+  const { requireClaimsFor } = world.snapshot.settings.policy;
+  const needed = requireClaimsFor.includes(actor.type);
+  const claims =
+    needed && input.idToken !== '' && world.claims !== null ? await world.claims.verify(input.idToken) : null;
+  const id = resolveSubject({ requested: input.subject, actor, claims, requireClaimsFor });
+  return { id, claims: claims === null ? null : claims.sub };
+}

@@ -1,0 +1,21 @@
+import { mayAsk } from '../callers/match.ts';
+import type { Actor } from '../inventory/actor.ts';
+import { isAdministrator, selectorFacts } from './authorised-actor.ts';
+import type { RequestContext } from './context.ts';
+
+export interface ListedActor {
+  readonly actor: Actor;
+  readonly usable: boolean;
+}
+
+/** The actors that this caller may ask for; an administrator sees all, with their own marked. */
+export async function listActors(context: RequestContext): Promise<ListedActor[]> {
+  const facts = await selectorFacts(context);
+  const everything = await isAdministrator(context);
+  const listed: ListedActor[] = [];
+  for (const actor of context.world.snapshot.actors.values()) {
+    const usable = mayAsk(actor, context.connection.caller, facts);
+    if (usable || everything) listed.push({ actor, usable });
+  }
+  return listed;
+}

@@ -1,0 +1,68 @@
+import type { AttestedConnection } from '../callers/connection.ts';
+import type { WardenError } from '../kernel/errors.ts';
+import type { LedgerCaller, LedgerEntry, LedgerKind } from '../ledger/record.ts';
+import type { RequestContext } from './context.ts';
+
+export function ledgerCaller(connection: AttestedConnection): LedgerCaller {
+  const { uid, gid, pid, exe, unit, userUnit } = connection.caller;
+  const digest = connection.exeSha256Cached();
+  const anyUnit = unit ?? userUnit;
+  return {
+    uid,
+    gid,
+    pid,
+    ...(exe === null ? {} : { exe }),
+    ...(digest === null ? {} : { exe_sha256: digest }),
+    ...(anyUnit === null ? {} : { unit: anyUnit }),
+  };
+}
+
+/** Evidence as it gathers while an operation runs: whatever is known when it ends goes into its record. */
+export class Trail {
+  readonly #kind: LedgerKind;
+  readonly #context: RequestContext;
+  #known: Partial<LedgerEntry> = {};
+
+  constructor(kind: LedgerKind, context: RequestContext) {
+    this.#kind = kind;
+    this.#context = context;
+  }
+
+  note(evidence: Partial<LedgerEntry>): void {
+    this.#known = { ...this.#known, ...evidence };
+  }
+
+  entry(outcome: LedgerEntry['outcome'], more: Partial<LedgerEntry> = {}): LedgerEntry {
+    const { snapshot } = this.#context.world;
+    return {
+      kind: this.#kind,
+      outcome,
+      request_id: this.#context.requestId,
+      caller: ledgerCaller(this.#context.connection),
+      posture: snapshot.settings.posture,
+      generation: snapshot.generation,
+      ...this.#known,
+      ...more,
+    };
+  }
+
+  /**
+   * Records how an operation ended without effect, and gives the error its ledger number. If even that cannot
+   * be written the refusal still stands: the caller hears the first reason, for it changes nothing.
+   */
+  async refuse(error: WardenError): Promise<WardenError> {
+    const { services, requestId } = this.#context;
+    services.counters.refusals += 1;
+    const outcome = error.kind === 'refused' || error.kind === 'usage' ? 'refused' : 'failed';
+    const known = error.with({ requestId });
+    if (error.code === 'ledger_unavailable') return known;
+    try {
+      const receipt = await services.ledger.appendRefusal(
+        this.entry(outcome, { reason: error.code, certificate_issued: false }),
+      );
+      return receipt === null ? known : known.with({ ledgerSeq: receipt.seq });
+    } catch {
+      return known;
+    }
+  }
+}

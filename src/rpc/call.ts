@@ -1,0 +1,185 @@
+import { Metadata, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
+import type { AttestedConnection } from '../callers/connection.ts';
+import type { CallerLimiter } from '../callers/rate-limit.ts';
+import { asWardenError, WardenError } from '../kernel/errors.ts';
+import { newRequestId } from '../kernel/request-id.ts';
+import type { LedgerKind } from '../ledger/record.ts';
+import type { RequestContext, Services, World } from '../operations/context.ts';
+import { ledgerCaller } from '../operations/trail.ts';
+import { toWireError } from './error-details.ts';
+import type { PeerRegistry } from './peer-registry.ts';
+
+export interface RpcDeps {
+  readonly peers: PeerRegistry;
+  readonly limiter: CallerLimiter;
+  readonly services: Services;
+  world(): World;
+  draining(): boolean;
+  /** Called for what leaves as `internal`: the cause belongs in the log and nowhere else. */
+  onInternalError(error: WardenError, method: string): void;
+  onRequestEnd(end: RequestEnd): void;
+}
+
+export interface RequestEnd {
+  readonly method: string;
+  readonly context: RequestContext | null;
+  readonly error: WardenError | null;
+  readonly durationMs: number;
+}
+
+export interface MethodName {
+  readonly method: string;
+  /** The ledger kind of a refusal before the operation began; null for methods that only read. */
+  readonly recordAs: LedgerKind | null;
+}
+
+interface AnyCall {
+  getPeer(): string;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/**
+ * What every call goes through before its operation: who is it, is it still that process, is it within its
+ * limits. Then the world is pinned, and the operation gets a context and nothing of gRPC.
+ */
+async function admit(
+  deps: RpcDeps,
+  call: AnyCall,
+  recordAs: LedgerKind | null,
+): Promise<{ context: RequestContext; release: () => void }> {
+  const connection = deps.peers.find(call.getPeer());
+  if (connection === null) throw new WardenError('caller_gone', 'the calling process is gone');
+  if (deps.draining()) throw new WardenError('draining', 'the daemon is stopping');
+  const state = connection.check();
+  if (state !== 'alive') {
+    const error =
+      state === 'gone'
+        ? new WardenError('caller_gone', 'the calling process is gone')
+        : new WardenError('caller_changed', 'the calling process runs another program than when it connected');
+    throw await recordUnadmitted(deps, connection, error, recordAs);
+  }
+  const world = deps.world();
+  const admission = deps.limiter.enter(connection.caller, world.snapshot.settings.limits);
+  if (!admission.ok) {
+    const error = new WardenError(admission.reason, admission.message, { retryAfterMs: admission.retryAfterMs });
+    throw await recordUnadmitted(deps, connection, error, recordAs);
+  }
+  const aborter = new AbortController();
+  call.on('cancelled', () => aborter.abort());
+  const { services } = deps;
+  services.counters.requestsInFlight += 1;
+  return {
+    context: { requestId: newRequestId(), connection, world, services, signal: aborter.signal },
+    release: () => {
+      services.counters.requestsInFlight -= 1;
+      admission.leave();
+    },
+  };
+}
+
+async function recordUnadmitted(
+  deps: RpcDeps,
+  connection: AttestedConnection,
+  error: WardenError,
+  kind: LedgerKind | null,
+): Promise<WardenError> {
+  deps.services.counters.refusals += 1;
+  if (kind === null) return error;
+  const { snapshot } = deps.world();
+  try {
+    const receipt = await deps.services.ledger.appendRefusal({
+      kind,
+      outcome: 'refused',
+      reason: error.code,
+      caller: ledgerCaller(connection),
+      posture: snapshot.settings.posture,
+      generation: snapshot.generation,
+    });
+    return receipt === null ? error : error.with({ ledgerSeq: receipt.seq });
+  } catch {
+    // The refusal stands whether or not it could be recorded: it releases nothing.
+    return error;
+  }
+}
+
+/** A status for grpc-js: always a fresh object, never a caught error. */
+export function statusOf(deps: RpcDeps, method: string, thrown: unknown, context: RequestContext | null) {
+  let error = asWardenError(thrown);
+  if (context !== null && error.details.requestId === undefined) error = error.with({ requestId: context.requestId });
+  if (error.code === 'internal') deps.onInternalError(error, method);
+  const wire = toWireError(error);
+  const metadata = new Metadata();
+  metadata.set('grpc-status-details-bin', wire.statusDetails);
+  return { error, status: { code: wire.code, details: wire.details, metadata } };
+}
+
+/** The one unary wrapper. */
+export function unary<Req, Res>(
+  deps: RpcDeps,
+  { method, recordAs }: MethodName,
+  run: (request: Req, context: RequestContext) => Promise<Res>,
+) {
+  return async (call: ServerUnaryCall<Req, Res>, done: sendUnaryData<Res>): Promise<void> => {
+    const began = deps.services.clock.monotonic();
+    let context: RequestContext | null = null;
+    let release: (() => void) | null = null;
+    let failure: WardenError | null = null;
+    try {
+      ({ context, release } = await admit(deps, call, recordAs));
+      const response = await run(call.request, context);
+      done(null, response);
+    } catch (thrown) {
+      const { error, status } = statusOf(deps, method, thrown, context);
+      failure = error;
+      done(status);
+    } finally {
+      release?.();
+      deps.onRequestEnd({ method, context, error: failure, durationMs: deps.services.clock.monotonic() - began });
+    }
+  };
+}
+
+/**
+ * The one server-streaming wrapper. `run` yields messages; each waits until the client has taken what came
+ * before, so that a client that does not read holds a bounded amount of memory.
+ */
+export function serverStream<Req, Res>(
+  deps: RpcDeps,
+  { method, recordAs }: MethodName,
+  run: (request: Req, context: RequestContext) => AsyncIterable<Res>,
+) {
+  return async (call: ServerWritableStream<Req, Res>): Promise<void> => {
+    const began = deps.services.clock.monotonic();
+    let context: RequestContext | null = null;
+    let release: (() => void) | null = null;
+    let failure: WardenError | null = null;
+    try {
+      ({ context, release } = await admit(deps, call, recordAs));
+      for await (const message of run(call.request, context)) {
+        if (context.signal.aborted) break;
+        if (!call.write(message)) await drained(call, context.signal);
+      }
+      call.end();
+    } catch (thrown) {
+      const { error, status } = statusOf(deps, method, thrown, context);
+      failure = error;
+      call.emit('error', status);
+    } finally {
+      release?.();
+      deps.onRequestEnd({ method, context, error: failure, durationMs: deps.services.clock.monotonic() - began });
+    }
+  };
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.once('drain', done);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}

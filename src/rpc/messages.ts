@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { WardenError } from '../kernel/errors.ts';
+import type { SignInput } from '../operations/sign.ts';
+import { Purpose, type QueryLedgerRequest, type SignRequest } from './generated/warden/v1/warden.ts';
+
+/** A century in seconds: beyond it dates overflow, and nobody means it. `--ttl 999` (hours) is far below, and goes to the gate. */
+const MAX_TTL_SECONDS = 100n * 366n * 86_400n;
+
+/** What fits on a screen and in a record, without what would break either. */
+const line = (max: number, what: string) =>
+  z
+    .string()
+    .max(max, `${what} is longer than ${max} characters`)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
+    .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, `${what} has control characters`);
+
+const signRequest = z.object({
+  actor: line(128, 'actor').min(1, 'actor is empty'),
+  publicKey: z.string().max(16_384, 'public_key is longer than 16384 characters'),
+  ttlSeconds: z.bigint().max(MAX_TTL_SECONDS, 'ttl_seconds is above 100 years'),
+  principals: z.array(line(256, 'a principal').min(1, 'a principal is empty')).max(256, 'more than 256 principals'),
+  purpose: z.union([z.literal(Purpose.UNSPECIFIED), z.literal(Purpose.SIGN), z.literal(Purpose.ISSUE)], {
+    error: 'unknown purpose',
+  }),
+  subject: line(256, 'subject'),
+  idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
+  reason: line(512, 'reason'),
+  ticket: line(128, 'ticket'),
+});
+
+/** @throws WardenError invalid_request */
+export function parseSignRequest(message: SignRequest): SignInput {
+  const { ttlSeconds, purpose, ...rest } = checked(signRequest, message);
+  return { ...rest, ttlSeconds: Number(ttlSeconds), purpose: purpose === Purpose.ISSUE ? 'issue' : 'sign' };
+}
+
+const queryRequest = z.object({
+  limit: z.number().int().min(0).max(10_000, 'limit is above 10000'),
+  actor: line(128, 'actor'),
+  kind: line(32, 'kind'),
+  outcome: z.enum(['', 'ok', 'refused', 'failed'], { error: 'outcome is none of ok, refused, failed' }),
+  since: z.date().optional(),
+  until: z.date().optional(),
+  serial: z.string().regex(/^\d{0,20}$/, 'serial is not a decimal number'),
+  requestId: line(64, 'request_id'),
+  reason: line(64, 'reason'),
+  follow: z.boolean(),
+});
+
+export type LedgerQuery = z.infer<typeof queryRequest>;
+
+/** @throws WardenError invalid_request */
+export function parseQueryRequest(message: QueryLedgerRequest): LedgerQuery {
+  return checked(queryRequest, message);
+}
+
+const breakGlassRequest = z.object({
+  reason: line(512, 'reason').min(1, 'reason is empty'),
+  ticket: line(128, 'ticket'),
+  durationSeconds: z.bigint().max(86_400n * 7n, 'duration is above seven days'),
+  tty: line(256, 'tty'),
+});
+
+/** @throws WardenError invalid_request */
+export function parseBreakGlassRequest(message: z.input<typeof breakGlassRequest>) {
+  return checked(breakGlassRequest, message);
+}
+
+function checked<T extends z.ZodType>(schema: T, message: unknown): z.infer<T> {
+  const result = schema.safeParse(message);
+  if (result.success) return result.data;
+  throw new WardenError('invalid_request', result.error.issues[0]?.message ?? 'the request does not parse');
+}

@@ -1,0 +1,137 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { breakGlass, type HasTerminal } from '../operations/break-glass.ts';
+import type { RequestContext } from '../operations/context.ts';
+import { explainSign } from '../operations/explain.ts';
+import { listActors } from '../operations/list-actors.ts';
+import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
+import { requireAdministrator, isAdministrator } from '../operations/authorised-actor.ts';
+import { sign } from '../operations/sign.ts';
+import { type RpcDeps, serverStream, unary } from './call.ts';
+import {
+  toActor,
+  toAuthorities,
+  toExplainResponse,
+  toLedgerFilter,
+  toSignResponse,
+  toTimestamp,
+} from './encode.ts';
+import {
+  type BreakGlassRequest,
+  type BreakGlassResponse,
+  type ExplainRequest,
+  type ExplainResponse,
+  type GetAuthoritiesRequest,
+  type GetAuthoritiesResponse,
+  type LedgerRecord,
+  type ListActorsRequest,
+  type ListActorsResponse,
+  type QueryLedgerRequest,
+  type ReloadRequest,
+  type ReloadResponse,
+  SignRequest,
+  type SignResponse,
+  type StatusRequest,
+  type StatusResponse,
+} from './generated/warden/v1/warden.ts';
+import { parseBreakGlassRequest, parseQueryRequest, parseSignRequest } from './messages.ts';
+
+/** What the service needs of the process around it. */
+export interface ServiceHost {
+  readonly ledger: LedgerReader;
+  readonly hasTerminal: HasTerminal;
+  /** The status as this reader may see it. */
+  status(administrator: boolean): Promise<StatusResponse>;
+  /** Calls back at each change of the status, at most once a second; returns how to stop. */
+  onStatusChange(listener: () => void): () => void;
+  reload(): Promise<ReloadResponse>;
+}
+
+/** The handlers of warden.v1.Warden: parse, run one operation, encode. Nothing is decided here. */
+export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedServiceImplementation {
+  return {
+    Sign: unary<SignRequest, SignResponse>(deps, { method: 'Sign', recordAs: 'sign' }, async (request, context) =>
+      toSignResponse(await sign(parseSignRequest(request), context), context),
+    ),
+
+    GetAuthorities: unary<GetAuthoritiesRequest, GetAuthoritiesResponse>(
+      deps,
+      { method: 'GetAuthorities', recordAs: null },
+      async (_request, { world }) => toAuthorities(world),
+    ),
+
+    ListActors: unary<ListActorsRequest, ListActorsResponse>(
+      deps,
+      { method: 'ListActors', recordAs: null },
+      async (_request, context) => ({ actors: (await listActors(context)).map(toActor) }),
+    ),
+
+    Explain: unary<ExplainRequest, ExplainResponse>(
+      deps,
+      { method: 'Explain', recordAs: 'explain' },
+      async (request, context) => {
+        const asked = parseSignRequest(request.sign ?? SignRequest.fromPartial({}));
+        return toExplainResponse(await explainSign(asked, request.ask, context), context);
+      },
+    ),
+
+    Status: unary<StatusRequest, StatusResponse>(deps, { method: 'Status', recordAs: null }, async (_request, context) =>
+      host.status(await isAdministrator(context)),
+    ),
+
+    WatchStatus: serverStream<StatusRequest, StatusResponse>(
+      deps,
+      { method: 'WatchStatus', recordAs: null },
+      (_request, context) => watchStatus(host, context),
+    ),
+
+    QueryLedger: serverStream<QueryLedgerRequest, LedgerRecord>(
+      deps,
+      { method: 'QueryLedger', recordAs: null },
+      (request, context) => queryLedger(toLedgerFilter(parseQueryRequest(request)), host.ledger, context),
+    ),
+
+    Reload: unary<ReloadRequest, ReloadResponse>(deps, { method: 'Reload', recordAs: null }, async (_request, context) => {
+      await requireAdministrator(context);
+      return host.reload();
+    }),
+
+    BreakGlass: unary<BreakGlassRequest, BreakGlassResponse>(
+      deps,
+      { method: 'BreakGlass', recordAs: 'break_glass' },
+      async (request, context) => {
+        const { reason, ticket, durationSeconds } = parseBreakGlassRequest(request);
+        const input = { reason, ticket, durationSeconds: Number(durationSeconds) };
+        const { until, receipt } = await breakGlass(input, host.hasTerminal, context);
+        return { until: toTimestamp(until), ledgerSeq: receipt.seq };
+      },
+    ),
+  };
+}
+
+/** The status now, then at each change. One change waits at most: what came between is in the next answer. */
+async function* watchStatus(host: ServiceHost, context: RequestContext): AsyncIterable<StatusResponse> {
+  const administrator = await isAdministrator(context);
+  let wake: (() => void) | null = null;
+  let changed = true;
+  const signal = (): void => {
+    changed = true;
+    wake?.();
+  };
+  const stop = host.onStatusChange(signal);
+  context.signal.addEventListener('abort', signal);
+  try {
+    while (!context.signal.aborted) {
+      if (changed) {
+        changed = false;
+        yield await host.status(administrator);
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    stop();
+    context.signal.removeEventListener('abort', signal);
+  }
+}
