@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, realpathSync, type Stats } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { WardenError } from '../src/kernel/errors.ts';
 
 const WRITABLE_BY_OTHERS = 0o022;
@@ -34,10 +34,14 @@ function checkOwner(path: string, stats: Stats, uid: number): void {
   }
 }
 
-/** A new folder of the caller's own under a sticky one must not be one that somebody else put there first. */
+/** Whether `path` is a folder, not a link to one, that is this user's and closed to everybody else. Never throws. */
 export function isOwnDir(path: string, uid: number): boolean {
-  const stats = lstatOrNull(path);
-  return stats?.isDirectory() && stats.uid === uid && (stats.mode & 0o077) === 0;
+  try {
+    const stats = lstatSync(path);
+    return stats.isDirectory() && stats.uid === uid && (stats.mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }
 
 function lstatOrNull(path: string): Stats | null {
@@ -46,9 +50,4 @@ function lstatOrNull(path: string): Stats | null {
 
 function refused(path: string, what: string, hint: string): WardenError {
   return new WardenError('config_invalid', `the folder ${path} ${what}`, { hint });
-}
-
-/** The lock file that stands for a thing in `dir`. */
-export function lockPath(dir: string, name: string): string {
-  return join(dir, `${name}.lock`);
 }

@@ -15,6 +15,8 @@ const DEFAULT_BACKLOG = 511;
 export interface ListenOptions {
   /** Absolute. A missing parent folder is made 0700. */
   readonly path: string;
+  /** True where the parent folder must be ours and 0700 (a name in /tmp that anybody could have made first). */
+  readonly privateFolder?: boolean;
   /** Permissions of the socket file, 0o600 say. */
   readonly mode: number;
   /** Gid that the file is given; null leaves the process's own. */
@@ -48,7 +50,7 @@ export interface Listener {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { path } = options;
   checkPath(path);
-  ensurePrivateDir(dirname(path), effectiveUid());
+  ensurePrivateDir(dirname(path), effectiveUid(), options.privateFolder);
   // Held for life: of two daemons that start at once, one finds it taken, and neither can remove the other's socket.
   const lock = takeLock(`${path}.lock`);
   if ('heldBy' in lock) throw inUse(path, lock.heldBy);
