@@ -25,4 +25,3 @@ export interface CertificateAuthority {
   ready(): Promise<void>;
   close(): Promise<void>;
 }
-

@@ -1,0 +1,166 @@
+import { connect, type Socket } from 'node:net';
+import { AgentFault } from '../ssh/agent-fault.ts';
+
+/** What ssh-agent itself accepts and sends at most (AGENT_MAX_LEN). */
+export const MAX_FRAME = 256 * 1024;
+
+/** Bytes of sockaddr_un's path; Node 20 cuts a longer one silently and connects elsewhere. */
+const MAX_PATH = 107;
+
+export interface ConnectionLimits {
+  /** For connecting, and for each answer from when it is the next one due. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Requests written before their answers came. */
+  readonly maxInFlight: number;
+  /** Requests waiting to be written. */
+  readonly maxWaiting: number;
+}
+
+interface Exchange {
+  readonly payload: Buffer;
+  /** The payload holds a secret: overwrite it once it is sent. */
+  readonly wipe: boolean;
+  resolve(answer: Buffer): void;
+  reject(fault: AgentFault): void;
+}
+
+/**
+ * One connection to an ssh-agent. The protocol has no request numbers: answers come in the order of the
+ * requests, so that one lost or surplus answer makes all later ones worthless, and the connection ends.
+ */
+export class AgentConnection {
+  readonly #socket: Socket;
+  readonly #limits: ConnectionLimits;
+  readonly #waiting: Exchange[] = [];
+  readonly #inFlight: Exchange[] = [];
+  #chunks: Buffer[] = [];
+  #held = 0;
+  #needed = 4;
+  #timer: NodeJS.Timeout | undefined;
+  #connected = false;
+  #answered = false;
+  #ended: AgentFault | null = null;
+
+  constructor(path: string, limits: ConnectionLimits) {
+    this.#limits = limits;
+    if (Buffer.byteLength(path) > MAX_PATH) {
+      throw new AgentFault('unreachable', `the path of the agent socket is longer than ${MAX_PATH} bytes`);
+    }
+    this.#socket = connect({ path });
+    this.#socket.on('connect', () => {
+      this.#connected = true;
+      this.#advance();
+    });
+    this.#socket.on('data', (chunk) => this.#receive(chunk));
+    this.#socket.on('error', (error) => this.#end(new AgentFault('unreachable', 'the agent cannot be reached', error)));
+    this.#socket.on('close', () => this.#end(new AgentFault('unreachable', 'the agent closed the connection')));
+    this.#arm();
+  }
+
+  get usable(): boolean {
+    return this.#ended === null;
+  }
+
+  /** Has an agent answered on it before? Then a loss may be no more than a restart of the agent. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Sends one message and resolves with the answer's (both without their length). @throws AgentFault */
+  request(payload: Buffer, wipe = false): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const fault = this.#ended ?? this.#tooMuch(payload);
+      if (fault !== null) {
+        if (wipe) payload.fill(0);
+        reject(fault);
+        return;
+      }
+      this.#waiting.push({ payload, wipe, resolve, reject });
+      this.#advance();
+    });
+  }
+
+  close(): void {
+    this.#end(new AgentFault('unreachable', 'the connection to the agent was closed'));
+  }
+
+  #tooMuch(payload: Buffer): AgentFault | null {
+    if (payload.length > MAX_FRAME) return new AgentFault('protocol', 'the message is too long for an agent');
+    if (this.#waiting.length < this.#limits.maxWaiting) return null;
+    return new AgentFault('overloaded', 'too many requests wait for the agent');
+  }
+
+  #advance(): void {
+    if (!this.#connected || this.#ended !== null) return;
+    while (this.#inFlight.length < this.#limits.maxInFlight) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#inFlight.push(next);
+      const head = Buffer.alloc(4);
+      head.writeUInt32BE(next.payload.length);
+      this.#socket.cork();
+      this.#socket.write(head);
+      this.#socket.write(next.payload, () => {
+        if (next.wipe) next.payload.fill(0);
+      });
+      this.#socket.uncork();
+    }
+    this.#arm();
+  }
+
+  /** The clock runs while something is due, and starts anew with each answer. */
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#ended !== null || (this.#connected && this.#inFlight.length === 0)) return;
+    this.#timer = setTimeout(
+      () => this.#end(new AgentFault('timeout', `the agent did not answer within ${this.#limits.timeoutMs} ms`)),
+      this.#limits.timeoutMs,
+    );
+  }
+
+  /** Chunks are joined only when a whole frame is there: an agent that drips bytes must not cost a copy each. */
+  #receive(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    while (this.#ended === null && this.#held >= this.#needed) {
+      const joined = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
+      if (joined === undefined) return;
+      const length = joined.readUInt32BE(0);
+      if (length === 0 || length > MAX_FRAME) {
+        this.#end(new AgentFault('protocol', 'the agent sent a frame of impossible length'));
+        return;
+      }
+      this.#chunks = [joined];
+      this.#needed = 4 + length;
+      if (this.#held < this.#needed) return;
+      const rest = joined.subarray(this.#needed);
+      this.#chunks = rest.length === 0 ? [] : [rest];
+      this.#held = rest.length;
+      this.#needed = 4;
+      this.#answer(Buffer.from(joined.subarray(4, 4 + length)));
+    }
+  }
+
+  #answer(frame: Buffer): void {
+    const exchange = this.#inFlight.shift();
+    if (exchange === undefined) {
+      this.#end(new AgentFault('protocol', 'the agent answered what was not asked'));
+      return;
+    }
+    this.#answered = true;
+    exchange.resolve(frame);
+    this.#advance();
+  }
+
+  #end(fault: AgentFault): void {
+    if (this.#ended !== null) return;
+    this.#ended = fault;
+    clearTimeout(this.#timer);
+    this.#socket.destroy();
+    this.#chunks = [];
+    for (const exchange of [...this.#inFlight.splice(0), ...this.#waiting.splice(0)]) {
+      if (exchange.wipe) exchange.payload.fill(0);
+      exchange.reject(fault);
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { type KeyObject, randomBytes, sign } from 'node:crypto';
+import { WardenError } from '../kernel/errors.ts';
+import { assembleCertificate, encodeToBeSigned } from '../ssh/certificate.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import { encodeSignature, hashOf, rawSignatureFromNode, signatureAlgorithmOf } from '../ssh/signature.ts';
+import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certificate-authority.ts';
+import { certificateFields } from './certificate-fields.ts';
+import type { CertificatePlan } from './certificate-plan.ts';
+
+/** Signatures handed to the thread pool and not done yet. Above it the answer is "busy", not a longer queue. */
+const MAX_PENDING = 1024;
+
+export interface LocalAuthorityOptions {
+  readonly key: PrivateKey;
+  readonly custody: AuthorityKey['custody'];
+  /** Published, never signed with. */
+  readonly others?: readonly AuthorityKey[];
+  readonly backend?: 'local' | 'synthetic';
+}
+
+/** A certificate authority whose private key is in this process. */
+export class LocalAuthority implements CertificateAuthority {
+  readonly backend: 'local' | 'synthetic';
+  readonly takesSerial = true;
+  readonly #key: PrivateKey;
+  readonly #keys: readonly AuthorityKey[];
+  #pending = 0;
+
+  constructor(options: LocalAuthorityOptions) {
+    const { key, custody, others = [] } = options;
+    this.backend = options.backend ?? 'local';
+    this.#key = key;
+    this.#keys = [{ publicKey: key.publicKey, comment: key.comment, state: 'current', custody }, ...others];
+  }
+
+  keys(): readonly AuthorityKey[] {
+    return this.#keys;
+  }
+
+  async certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer> {
+    if (context.signal?.aborted === true) throw new WardenError('deadline_exceeded', 'the request was given up');
+    const { publicKey, keyObject } = this.#key;
+    const tbs = encodeToBeSigned(certificateFields(plan, publicKey, randomBytes(32)));
+    const algorithm = signatureAlgorithmOf(publicKey);
+    const signature = await this.#sign(hashOf(algorithm), tbs, keyObject);
+    return assembleCertificate(tbs, encodeSignature(algorithm, rawSignatureFromNode(algorithm, signature)));
+  }
+
+  async ready(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  /**
+   * ed25519 and p256 sign in about the time that a trip to the thread pool takes (0.06 and 0.07 ms against 0.15
+   * to 0.3), so they sign here. The others need 1.5 to 6 ms, in which the loop had better serve other requests.
+   */
+  async #sign(hash: string | null, tbs: Buffer, key: KeyObject): Promise<Buffer> {
+    const options = { key, dsaEncoding: 'ieee-p1363' as const };
+    if (hash === null || hash === 'sha256') return sign(hash, tbs, options);
+    if (this.#pending >= MAX_PENDING) {
+      throw new WardenError('ca_unavailable', 'too many signatures wait for the certificate authority', {
+        hint: 'ask again in a moment; an ed25519 CA key signs far faster than rsa',
+      });
+    }
+    this.#pending += 1;
+    try {
+      return await new Promise((resolve, reject) => {
+        sign(hash, tbs, options, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+      });
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+}
