@@ -21,17 +21,31 @@ export interface DecisionPoint {
  * `open` kinds (unreachable, timeout, http_status) are those that `fail_closed: false` and break-glass may
  * release under; `answer` is an answer that breaks the contract, and never opens anything.
  */
-export type PolicyFaultKind = 'unreachable' | 'timeout' | 'http_status' | 'overloaded' | 'breaker_open' | 'answer' | 'untrusted';
+export type PolicyFaultKind =
+  | 'unreachable'
+  | 'timeout'
+  | 'http_status'
+  | 'overloaded'
+  | 'breaker_open'
+  | 'answer'
+  | 'untrusted';
 
 export class PolicyFault extends Error {
   override readonly name = 'PolicyFault';
   readonly kind: PolicyFaultKind;
   /** Of a breaker that is open: the kind that opened it. */
   readonly openedBy: PolicyFaultKind | null;
+  /** Of `http_status`: 400 to 599. */
+  readonly status: number | null;
 
-  constructor(kind: PolicyFaultKind, message: string, more: { cause?: unknown; openedBy?: PolicyFaultKind } = {}) {
+  constructor(
+    kind: PolicyFaultKind,
+    message: string,
+    more: { cause?: unknown; openedBy?: PolicyFaultKind; status?: number } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.kind = kind;
     this.openedBy = more.openedBy ?? null;
+    this.status = more.status ?? null;
   }
 }
