@@ -1,0 +1,38 @@
+import type { Actor } from '../inventory/actor.ts';
+import type { PolicyQuestion } from './decision.ts';
+
+export interface SignInput {
+  readonly actor: Pick<Actor, 'name' | 'type'>;
+  readonly subject: string;
+  /** The actor's, which the loader has set to `policy.tenant` where the actor has none. */
+  readonly tenant: string;
+  /** `policy.system`. */
+  readonly system: string;
+  readonly principals: readonly string[];
+  /** `SHA256:…`, as ssh-keygen prints it. */
+  readonly fingerprint: string;
+  /** As asked for, before the local ceiling. */
+  readonly ttlHours: number;
+  /** In the user's words; "" is none. */
+  readonly reason?: string;
+  readonly ticket?: string;
+}
+
+/** What the decision point is asked before a certificate is signed, keys in the contract's order. */
+export function signQuestion(input: SignInput): PolicyQuestion {
+  const { actor, subject, tenant, system, reason = '', ticket = '' } = input;
+  return {
+    subject: { id: subject, type: actor.type, tenant },
+    tenant,
+    resource: { id: `ssh-cert:actor/${actor.name}`, type: 'ssh-certificate', system, tenant },
+    action: 'sign',
+    context: {
+      principals: [...input.principals],
+      actor_type: actor.type,
+      pubkey_fingerprint: input.fingerprint,
+      ttl_hours: input.ttlHours,
+      ...(reason === '' ? {} : { reason }),
+      ...(ticket === '' ? {} : { ticket }),
+    },
+  };
+}
