@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { loadPolicyEvaluator } from '../../src/policy/cedar-evaluator.ts';
 import { indexRegistry } from '../../src/policy/registry-index.ts';
 import { SYNTHETIC_POLICY_PACKAGE } from '../../src/policy/synthetic-policy-package.ts';
+import { formatCerbosRegistry } from '../../src/registry/cerbos.ts';
 import { checkRegistryFile } from '../../src/registry/check.ts';
 import { parseFixtures } from '../../src/registry/fixtures.ts';
 import { formatResourceManifest, formatSubjectManifest } from '../../src/registry/manifests.ts';
@@ -14,7 +15,7 @@ const flexAuth = new URL('flex-auth/', examples);
 const read = (name: string): string => readFileSync(new URL(name, flexAuth), 'utf8');
 const registryOf = (inventory: string) => buildRegistry({ ...PLATFORM, actors: readInventory(inventory) });
 
-const update = process.env['UPDATE_EXAMPLES'] === '1';
+const update = process.env.UPDATE_EXAMPLES === '1';
 
 /** The committed bytes are what is built now. UPDATE_EXAMPLES=1 writes them instead, for a deliberate change. */
 function expectBytes(name: string, built: string): void {
@@ -45,6 +46,10 @@ describe('the shipped examples are what the code builds, byte for byte', () => {
   it('resource_manifest.yaml holds the same entries', () => {
     expectBytes('resource_manifest.yaml', formatResourceManifest(registry));
   });
+  it('the registry for Cerbos holds the entries of the production snapshot', () => {
+    const registry = parseRegistry(read('production_registry_snapshot.json'));
+    expectBytes('../cerbos/policies/registry.yaml', formatCerbosRegistry(registry));
+  });
   it('the policy package inside the daemon is the one that is shipped', () => {
     const markdown = read('policy_package.md');
     if (update)
@@ -57,10 +62,10 @@ describe('the production snapshot is the one that the runbook names', () => {
   it('registers four actors with their principals, maxima and subjects', () => {
     const rows = parseRegistry(read('production_registry_snapshot.json')).resources.map(({ id, attributes: a }) => [
       id,
-      a['actor_type'],
-      a['principals'],
-      a['max_ttl_hours'],
-      a['allowed_subjects'],
+      a.actor_type,
+      a.principals,
+      a.max_ttl_hours,
+      a.allowed_subjects,
     ]);
     const both = (name: string) => [name, `iam:${name}`];
     expect(rows).toEqual([
