@@ -2,6 +2,7 @@ import type { Selector } from '../callers/caller.ts';
 import type { Actor, ActorType, Host } from '../inventory/actor.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
 import type { PolicySettings } from '../policy/settings.ts';
+import type { OpenBaoFile } from './schema/openbao.ts';
 
 /** `warden.yaml`, validated. Times in milliseconds unless the name says otherwise, paths absolute. */
 export interface Settings {
@@ -16,7 +17,14 @@ export interface Settings {
   readonly policy: PolicySettings;
   readonly limits: Limits;
   readonly ledger: { readonly rotateBytes: number; readonly checkpointEvery: number };
+  /** `off`, `unix:///path` or `HOST:PORT` on this machine. Absent where a test builds settings by hand: off. */
+  readonly metrics?: { readonly listen: string };
+  /** Null: the file has no such block. Checked, and used by a later version. */
+  readonly openbao?: OpenBaoSettings | null;
 }
+
+/** `openbao:` of warden.yaml, paths absolute, defaults applied; keys as in the file. */
+export type OpenBaoSettings = OpenBaoFile;
 
 export interface Limits {
   readonly perCallerRatePerSecond: number;
@@ -37,6 +45,10 @@ export interface Snapshot {
   readonly hosts: readonly Host[];
   /** What is allowed but an operator should know, with file and line. */
   readonly warnings: readonly string[];
+  /** True where any selector, of any actor or setting, has `exe_sha256`. */
+  readonly usesDigests: boolean;
+  /** True where there are no files and the dev posture's built-in defaults stand. */
+  readonly embedded?: boolean;
 }
 
 /** One thing wrong in a file: where, what, and what to write instead. */

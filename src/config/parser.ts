@@ -1,0 +1,45 @@
+import type { Actor, ActorType, Host } from '../inventory/actor.ts';
+import type { FactRecord } from './facts.ts';
+import type { ConfigProblem, Settings } from './snapshot.ts';
+
+/** One config file as it was read. */
+export interface ConfigSource {
+  /** Relative to the config folder. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What inventory.yaml takes from warden.yaml. Null: not known, since that part of warden.yaml is wrong. */
+export interface InventoryContext {
+  readonly ceilingsSeconds: Readonly<Record<ActorType, number>> | null;
+  readonly tenant: string;
+}
+
+interface Parsed {
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly string[];
+  /** Digest of the content, whatever its spelling. */
+  readonly digest: string;
+  readonly facts: FactRecord;
+}
+
+export interface ParsedSettings extends Parsed {
+  /** Null where there are problems. */
+  readonly settings: Settings | null;
+  readonly context: InventoryContext;
+}
+
+/** Where there are problems the actors and hosts are empty. */
+export interface ParsedInventory extends Parsed {
+  readonly actors: readonly Actor[];
+  readonly hosts: readonly Host[];
+}
+
+/** Turns bytes into validated data. In the daemon it is a worker; offline and in tests it runs in process. */
+export interface ConfigParser {
+  settings(source: ConfigSource, configDir: string): Promise<ParsedSettings>;
+  inventory(source: ConfigSource, context: InventoryContext): Promise<ParsedInventory>;
+  /** Do the answers that an earlier parse took from the machine still hold? */
+  factsHold(record: FactRecord): Promise<boolean>;
+  close(): Promise<void>;
+}
