@@ -44,6 +44,6 @@ export function describeIssue(error: z.ZodError): string {
   if (issue === undefined) return 'the request is not as the contract says';
   const where = issue.path.length === 0 ? 'the request' : issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') return `${where} has a key that the contract does not know`;
-  if (issue.code === 'invalid_type') return `${where} is missing or not a ${issue.expected}`;
+  if (issue.code === 'invalid_type') return `${where} is missing or no ${issue.expected}`;
   return `${where} is not as the contract says`;
 }

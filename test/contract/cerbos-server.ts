@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { type RequestOptions, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -81,7 +81,7 @@ export async function startCerbos(registry: RegistrySnapshot, listen?: string): 
 
 function healthy(where: { socketPath: string } | { host: string | undefined; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const asked = request({ ...where, path: '/_cerbos/health' } as Parameters<typeof request>[0], (response) => {
+    const asked = request({ ...where, path: '/_cerbos/health' } as RequestOptions, (response) => {
       response.resume();
       if (response.statusCode === 200) resolve();
       else reject(new Error(`health is ${response.statusCode}`));

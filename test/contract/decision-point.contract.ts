@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DecisionPoint } from '../../src/policy/decision-point.ts';
 import type { RegistrySnapshot } from '../../src/policy/registry-snapshot.ts';
-import { caseSets, question } from './questions.ts';
+import { caseSets } from './questions.ts';
 
 export interface Candidate {
   readonly name: string;
@@ -35,13 +35,10 @@ export function decisionPointContract(candidate: Candidate): void {
     });
 
     it('an action that no rule knows is denied', async () => {
-      const resource = registry.resources[0];
-      const actor = resource?.id.replace('ssh-cert:actor/', '') ?? '';
-      const [subject = ''] = resource?.attributes.allowed_subjects as string[];
-      const [principal = ''] = resource?.attributes.principals as string[];
-      const decision = await running.decisionPoint.decide(question({ actor, subject, principal, action: 'exec' }), {
-        requestId: 'request-2',
-      });
+      const allowed = cases.find((one) => one.expect.effect === 'allow');
+      if (allowed === undefined) throw new Error('the case set allows nothing');
+      const asked = { ...allowed.question, action: 'exec' } as const;
+      const decision = await running.decisionPoint.decide(asked, { requestId: 'request-2' });
       expect(decision.effect).toBe('deny');
     });
   });
