@@ -246,7 +246,7 @@ function single(headers: Headers, name: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** What went wrong before an answer began. Anything unknown stays what it is: it must open nothing. */
+/** What went wrong before an answer was there. Anything unknown stays what it is: it must open nothing. */
 function faultOf(error: unknown): unknown {
   if (error instanceof PolicyFault || error instanceof WardenError) return error;
   if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
@@ -257,5 +257,7 @@ function faultOf(error: unknown): unknown {
   }
   const system = (error as { syscall?: unknown } | null)?.syscall !== undefined;
   if (system || RESETS.has(codeOf(error)) || codeOf(error).startsWith('ERR_SSL')) return connectFault(error);
+  // Whatever else undici holds against an answer: lengths that contradict each other, say.
+  if (error instanceof errors.UndiciError) return new PolicyFault('answer', `the answer is not HTTP (${error.code})`);
   return error;
 }
