@@ -9,6 +9,8 @@ import { WireError, WireReader, WireWriter } from './wire.ts';
 
 const MAGIC = Buffer.from('openssh-key-v1\0');
 const BLOCK = 8;
+/** OpenSSL's errors for these say no more than "interrupted". */
+const ENCRYPTED_PEM = ['-----BEGIN ENCRYPTED PRIVATE KEY-----', 'Proc-Type: 4,ENCRYPTED'];
 
 /** A private key in this process. The key object does not give its bytes away by accident; nothing else holds them. */
 export interface PrivateKey {
@@ -131,7 +133,7 @@ function signingType(word: string): KeyType {
 
 /**
  * OpenSSL takes the numbers of a private key as they come. A signature that does not verify shows that they do
- * not belong together, and one made with damaged rsa numbers can give the key away.
+ * not belong together, at start and not at the first request.
  */
 function checkNumbers(key: PrivateKey, parts: PrivateParts): void {
   const hash = parts.kind === 'ed25519' ? null : 'sha512';
@@ -147,10 +149,10 @@ function checkNumbers(key: PrivateKey, parts: PrivateParts): void {
 
 function fromPem(file: Buffer): PrivateKey {
   let keyObject: KeyObject;
+  if (ENCRYPTED_PEM.some((mark) => file.subarray(0, 256).includes(mark))) throw encrypted();
   try {
     keyObject = createPrivateKey({ key: file, format: 'pem' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE') throw encrypted();
+  } catch {
     throw new WardenError('config_invalid', 'the file holds no private key that can be read', {
       hint: 'give an OpenSSH private key: ssh-keygen -t ed25519 -f ca_ed25519',
     });
