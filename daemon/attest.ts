@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
 import type { Caller } from '../src/callers/caller.ts';
 import { WardenError } from '../src/kernel/errors.ts';
-import { NO_FACTS, type ProcessFacts, procShowsOurPids, readFacts, sameFile, startTime } from './caller-facts.ts';
+import {
+  hasNoProgram,
+  NO_FACTS,
+  type ProcessFacts,
+  procShowsOurPids,
+  readFacts,
+  sameFile,
+  startTime,
+} from './caller-facts.ts';
 import { executableDigests } from './executable-digest.ts';
 import { idMaps } from './id-map.ts';
 import { type Native, native } from './native.ts';
@@ -73,7 +81,9 @@ function connection(
     const running = visible && facts.running !== null ? kernel.identify(exeLink) : null;
     // The pin is looked at last: had the process gone in between, `running` could be anybody's.
     if (!holds(pin, caller.pid, kernel)) return 'gone';
-    return sameFile(running, facts.running) ? 'alive' : 'changed';
+    if (sameFile(running, facts.running)) return 'alive';
+    // A dying process has let go of its program a moment before its pidfd says so.
+    return running === null && hasNoProgram(caller.pid) ? 'gone' : 'changed';
   }
 
   return {

@@ -37,6 +37,16 @@ export function readFacts(pid: number, native: Native): ProcessFacts | null {
   return null;
 }
 
+/** True for a process that runs nothing (any more), as against one whose program may not be seen. */
+export function hasNoProgram(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return false;
+  } catch (error) {
+    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
 /** In clock ticks since boot; null where the process is gone or hidden. Tells a pid from its later re-use. */
 export function startTime(pid: number): string | null {
   const stat = attemptOrNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));

@@ -12,7 +12,7 @@ export type Log = Logger;
 export function createLog(level = process.env.WARDEN_LOG_LEVEL ?? 'info'): Log {
   const options = {
     level: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].includes(level) ? level : 'info',
-    base: undefined,
+    base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: ['token', '*.token', 'id_token', '*.id_token', 'password', '*.password'],

@@ -1,8 +1,7 @@
-import { WardenError } from '../kernel/errors.ts';
 import type { PolicyQuestion } from '../policy/decision.ts';
 import { PolicyFault } from '../policy/decision-point.ts';
-import { denialError } from '../policy/denial.ts';
-import { faultOutcome } from '../policy/fault-rule.ts';
+import { denial } from '../policy/denial.ts';
+import { ruleOnFault } from '../policy/fault-rule.ts';
 import type { RequestContext } from './context.ts';
 import type { Trail } from './trail.ts';
 
@@ -39,7 +38,7 @@ export async function askGate(question: PolicyQuestion, context: RequestContext,
       ...(decision.id === '' ? {} : { policy_decision_id: decision.id }),
       ...(decision.reason === '' ? {} : { policy_reason: decision.reason }),
     });
-    if (decision.effect === 'deny') throw denialError(decision);
+    if (decision.effect === 'deny') throw denial(decision);
     const { id, reason, cached } = decision;
     return { effect: 'allow', decisionId: id, reason, cached, opened: false };
   } catch (thrown) {
@@ -51,13 +50,11 @@ export async function askGate(question: PolicyQuestion, context: RequestContext,
 function afterFault(fault: PolicyFault, context: RequestContext, trail: Trail): GateOutcome {
   const { world, services } = context;
   trail.note({ policy_effect: 'fault', policy_reason: fault.kind });
-  const outcome = faultOutcome(fault, {
+  const verdict = ruleOnFault(fault, {
     failClosed: world.snapshot.settings.policy.failClosed,
-    breakGlassOpen: services.breakGlass.isOpen(),
+    breakGlassOpen: services.breakGlass.current() !== null,
   });
-  if (outcome.action === 'refuse') {
-    throw new WardenError(outcome.code, outcome.message, { cause: fault });
-  }
+  if (verdict.outcome === 'refuse') throw verdict.error;
   trail.note({ break_glass: true });
   return { effect: 'fault', decisionId: null, reason: fault.kind, cached: false, opened: true };
 }

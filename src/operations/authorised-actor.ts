@@ -1,4 +1,4 @@
-import { matchesAny, mayAsk } from '../callers/match.ts';
+import { firstMatch, type MatchFacts, mayAsk } from '../callers/match.ts';
 import type { Selector } from '../callers/caller.ts';
 import { WardenError } from '../kernel/errors.ts';
 import type { Actor } from '../inventory/actor.ts';
@@ -12,7 +12,8 @@ import type { RequestContext } from './context.ts';
 export async function authorisedActor(name: string, context: RequestContext): Promise<Actor> {
   const actor = context.world.snapshot.actors.get(name);
   const facts = await selectorFacts(context);
-  if (actor !== undefined && mayAsk(actor, context.connection.caller, facts)) return actor;
+  const { daemonUid } = context.services.facts;
+  if (actor !== undefined && mayAsk(actor.callers, context.connection.caller, daemonUid, facts)) return actor;
   const cause = actor === undefined ? `no actor ${name} in the inventory` : `no entry of callers: on ${name} matches`;
   throw new WardenError('caller_not_allowed', 'this caller may not ask for that', {
     privateDetail: cause,
@@ -25,11 +26,11 @@ export async function isAdministrator(context: RequestContext): Promise<boolean>
   const { admins } = context.world.snapshot.settings;
   const { caller } = context.connection;
   if (admins === null) return caller.uid === context.services.facts.daemonUid;
-  return matchesAny(admins, caller, await selectorFacts(context));
+  return firstMatch(admins, caller, await selectorFacts(context)) !== null;
 }
 
 export async function callerMatches(selectors: readonly Selector[], context: RequestContext): Promise<boolean> {
-  return matchesAny(selectors, context.connection.caller, await selectorFacts(context));
+  return firstMatch(selectors, context.connection.caller, await selectorFacts(context)) !== null;
 }
 
 /** @throws WardenError not_administrator */
@@ -42,8 +43,8 @@ export async function requireAdministrator(context: RequestContext): Promise<voi
  * The digest is computed for every caller as soon as any selector of the snapshot wants one: were it computed
  * only for the actors that do, the time of a refusal would tell which actors exist.
  */
-export async function selectorFacts(context: RequestContext) {
-  const { daemonUid, executables } = context.services.facts;
+export async function selectorFacts(context: RequestContext): Promise<MatchFacts> {
+  const { executables } = context.services.facts;
   const exeSha256 = context.world.snapshot.usesDigests ? await context.connection.exeSha256() : null;
-  return { daemonUid, executables, exeSha256 };
+  return { executables, exeSha256 };
 }

@@ -1,7 +1,8 @@
-import { formatSeconds } from '../kernel/duration.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import { callerMatches } from './authorised-actor.ts';
+import { checkOpening } from '../policy/break-glass.ts';
+import type { AttestedConnection } from '../callers/connection.ts';
 import type { RequestContext } from './context.ts';
 import { Trail } from './trail.ts';
 
@@ -42,18 +43,18 @@ export async function breakGlass(
         hint: 'nothing needs opening; see `warden status`',
       });
     }
-    const ms = input.durationSeconds * 1000;
-    if (ms > rule.maxMs) {
-      throw new WardenError(
-        'break_glass_forbidden',
-        `${formatSeconds(input.durationSeconds)} is above the maximum of ${formatSeconds(rule.maxMs / 1000)}`,
-        { hint: 'ask for less: policy.break_glass.max in warden.yaml is the limit' },
-      );
-    }
+    const forMs = input.durationSeconds * 1000;
+    const opening = { openedBy: describeCaller(connection), reason: input.reason, forMs, maxMs: rule.maxMs };
+    if (forMs > 0) checkOpening(opening);
     const receipt = await services.ledger.append(trail.entry('ok', { ttl_hours: input.durationSeconds / 3600 }));
-    const until = ms === 0 ? services.breakGlass.close() : services.breakGlass.open(ms);
-    return { until, receipt };
+    if (forMs > 0) return { until: services.breakGlass.open(opening).until, receipt };
+    services.breakGlass.close();
+    return { until: services.clock.now(), receipt };
   } catch (thrown) {
     throw await trail.refuse(asWardenError(thrown));
   }
+}
+
+function describeCaller({ caller }: AttestedConnection): string {
+  return `uid ${caller.uid}, ${caller.exe ?? 'unknown executable'}`;
 }

@@ -1,4 +1,4 @@
-import type { ExecutableIndex } from '../callers/match.ts';
+import type { ExecutableIndex } from '../callers/executable-index.ts';
 
 /** What the daemon knows beside the caller itself, for matching selectors. */
 export interface CallerFacts {

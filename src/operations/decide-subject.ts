@@ -4,7 +4,7 @@ import type { RequestContext } from './context.ts';
 
 export interface DecidedSubject {
   readonly id: string;
-  /** `sub` of the ID token where one was verified. */
+  /** `iam:<sub>` of the ID token where one was verified. */
   readonly claims: string | null;
 }
 
@@ -15,13 +15,12 @@ export interface DecidedSubject {
 export async function decideSubject(
   input: { readonly subject: string; readonly idToken: string },
   actor: Actor,
-  context: RequestContext,
+  { world }: RequestContext,
 ): Promise<DecidedSubject> {
-  const { world } = context;
   const { requireClaimsFor } = world.snapshot.settings.policy;
-  const needed = requireClaimsFor.includes(actor.type);
-  const claims =
-    needed && input.idToken !== '' && world.claims !== null ? await world.claims.verify(input.idToken) : null;
-  const id = resolveSubject({ requested: input.subject, actor, claims, requireClaimsFor });
-  return { id, claims: claims === null ? null : claims.sub };
+  const verify = requireClaimsFor.includes(actor.type) && input.idToken !== '' && world.claims !== null;
+  const claims = verify ? await world.claims.verify(input.idToken) : null;
+  const claimsSubject = claims?.subject ?? null;
+  const id = resolveSubject({ requested: input.subject, actor, claimsSubject, requireClaimsFor });
+  return { id, claims: claimsSubject };
 }

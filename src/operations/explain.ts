@@ -1,13 +1,14 @@
-import { explainMatch, mayAsk } from '../callers/match.ts';
+import { mayAsk, nearestMiss } from '../callers/match.ts';
 import { formatSeconds } from '../kernel/duration.ts';
 import { asWardenError, type WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import { signQuestion } from '../policy/question.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import { parsePublicKeyLine } from '../ssh/public-key.ts';
-import { checkCeiling, planCertificate, ttlHours } from '../signing/plan.ts';
-import { checkAuthorityPermitted } from '../signing/posture-rule.ts';
+import { planCertificate, ttlHours } from '../signing/plan.ts';
+import { checkAuthorityPosture } from '../signing/posture-rule.ts';
 import { askGate } from './ask-gate.ts';
+import { checkCeilingAfterGate } from './ceiling.ts';
 import { authorisedActor, isAdministrator, selectorFacts } from './authorised-actor.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
@@ -71,13 +72,13 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
       publicKey,
       principals: input.principals,
       ttlSeconds: input.ttlSeconds,
-      nowMs: services.clock.now(),
+      now: services.clock.now(),
       requestId,
     });
     held(needs, `${plan.principals.join(', ')} for ${formatSeconds(plan.ttlSeconds)}`);
 
     needs = `an authority that the ${settings.posture} posture permits`;
-    checkAuthorityPermitted(settings.posture, world.authority);
+    checkAuthorityPosture(settings.posture, world.authority.keys());
     held(needs, `${world.authority.backend} authority`);
 
     needs = `a subject among ${actor.allowedSubjects.join(', ')}`;
@@ -89,6 +90,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     const question = signQuestion({
       actor,
       subject: subject.id,
+      tenant: actor.tenant,
       system: settings.policy.system,
       principals: plan.principals,
       fingerprint: keyFingerprint,
@@ -96,7 +98,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
       reason: input.reason,
       ticket: input.ticket,
     });
-    const cached = world.gate?.cached(question) ?? null;
+    const cached = world.gate?.peek(question) ?? null;
     if (ask || world.gate === null || !settings.policy.gate.includes('sign')) {
       const gate = await askGate(question, context, trail);
       decisionId = gate.decisionId;
@@ -112,7 +114,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     }
 
     needs = `at most ${formatSeconds(Math.min(actor.maxTtlSeconds, settings.ttlCeilingsSeconds[actor.type]))}`;
-    checkCeiling(plan, actor, settings.ttlCeilingsSeconds, decisionId);
+    checkCeilingAfterGate(plan, actor, settings.ttlCeilingsSeconds, decisionId);
     held(needs, formatSeconds(plan.ttlSeconds));
 
     needs = 'a certificate authority that can sign now';
@@ -146,6 +148,12 @@ async function describeCallers(name: string, context: RequestContext): Promise<s
   if (actor === undefined) return (await isAdministrator(context)) ? `an actor named ${name} in the inventory` : hidden;
   const facts = await selectorFacts(context);
   const { caller } = context.connection;
-  if (!mayAsk(actor, caller, facts) && !(await isAdministrator(context))) return hidden;
-  return explainMatch(actor.callers, caller, facts);
+  const { daemonUid } = context.services.facts;
+  if (mayAsk(actor.callers, caller, daemonUid, facts)) return `an entry of callers: on ${name} that matches`;
+  if (!(await isAdministrator(context))) return hidden;
+  const selectors = actor.callers ?? [{ uid: daemonUid }];
+  const nearest = nearestMiss(selectors, caller, facts);
+  if (nearest === null) return `an entry of callers: on ${name}, which has none`;
+  const failed = nearest.failed.map(({ key, wanted, had }) => `${key} ${wanted} (was ${had})`);
+  return `callers[${nearest.index}] of ${name} came nearest; it wants ${failed.join(' and ')}`;
 }

@@ -14,7 +14,7 @@ export async function listActors(context: RequestContext): Promise<ListedActor[]
   const everything = await isAdministrator(context);
   const listed: ListedActor[] = [];
   for (const actor of context.world.snapshot.actors.values()) {
-    const usable = mayAsk(actor, context.connection.caller, facts);
+    const usable = mayAsk(actor.callers, context.connection.caller, context.services.facts.daemonUid, facts);
     if (usable || everything) listed.push({ actor, usable });
   }
   return listed;

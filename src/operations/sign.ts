@@ -6,9 +6,11 @@ import { fingerprint } from '../ssh/fingerprint.ts';
 import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { signQuestion } from '../policy/question.ts';
 import { checkIssued } from '../signing/check-issued.ts';
-import { checkCeiling, finishPlan, planCertificate, ttlHours } from '../signing/plan.ts';
-import { checkAuthorityPermitted } from '../signing/posture-rule.ts';
+import { finishPlan } from '../signing/finish-plan.ts';
+import { planCertificate, ttlHours } from '../signing/plan.ts';
+import { checkAuthorityPosture } from '../signing/posture-rule.ts';
 import { authorisedActor } from './authorised-actor.ts';
+import { checkCeilingAfterGate } from './ceiling.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
@@ -62,12 +64,12 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       publicKey,
       principals: input.principals,
       ttlSeconds: input.ttlSeconds,
-      nowMs: services.clock.now(),
+      now: services.clock.now(),
       requestId,
     });
     trail.note({ principals: plan.principals, ttl_hours: ttlHours(plan.ttlSeconds) });
 
-    checkAuthorityPermitted(settings.posture, world.authority);
+    checkAuthorityPosture(settings.posture, world.authority.keys());
     if (input.purpose === 'issue' && world.authority.backend === 'openbao') {
       throw new WardenError('issue_unsupported', 'issue is not offered where OpenBao signs');
     }
@@ -79,6 +81,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       signQuestion({
         actor,
         subject: subject.id,
+        tenant: actor.tenant,
         system: settings.policy.system,
         principals: plan.principals,
         fingerprint: keyFingerprint,
@@ -89,7 +92,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       context,
       trail,
     );
-    checkCeiling(plan, actor, settings.ttlCeilingsSeconds, gate.decisionId);
+    checkCeilingAfterGate(plan, actor, settings.ttlCeilingsSeconds, gate.decisionId);
 
     const finished = finishPlan(plan, {
       decisionId: gate.decisionId,

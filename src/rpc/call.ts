@@ -1,6 +1,6 @@
 import { Metadata, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 import type { AttestedConnection } from '../callers/connection.ts';
-import type { CallerLimiter } from '../callers/rate-limit.ts';
+import type { Admission, CallerLimits } from '../callers/rate-limit.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { newRequestId } from '../kernel/request-id.ts';
 import type { LedgerKind } from '../ledger/record.ts';
@@ -11,7 +11,7 @@ import type { PeerRegistry } from './peer-registry.ts';
 
 export interface RpcDeps {
   readonly peers: PeerRegistry;
-  readonly limiter: CallerLimiter;
+  readonly limiter: CallerLimits;
   readonly services: Services;
   world(): World;
   draining(): boolean;
@@ -59,9 +59,9 @@ async function admit(
     throw await recordUnadmitted(deps, connection, error, recordAs);
   }
   const world = deps.world();
-  const admission = deps.limiter.enter(connection.caller, world.snapshot.settings.limits);
+  const admission = deps.limiter.take(connection.caller.uid);
   if (!admission.ok) {
-    const error = new WardenError(admission.reason, admission.message, { retryAfterMs: admission.retryAfterMs });
+    const error = limited(admission);
     throw await recordUnadmitted(deps, connection, error, recordAs);
   }
   const aborter = new AbortController();
@@ -72,9 +72,18 @@ async function admit(
     context: { requestId: newRequestId(), connection, world, services, signal: aborter.signal },
     release: () => {
       services.counters.requestsInFlight -= 1;
-      admission.leave();
+      admission.release();
     },
   };
+}
+
+export function limited({ reason, retryAfterMs }: Extract<Admission, { ok: false }>): WardenError {
+  const what = {
+    rate_limited: 'this caller asks faster than it may',
+    concurrency_limited: 'this caller has as many requests running as it may',
+    connection_limited: 'there are as many connections as may be',
+  }[reason];
+  return new WardenError(reason, what, { retryAfterMs });
 }
 
 async function recordUnadmitted(

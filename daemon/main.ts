@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { watchConfig } from '../src/config/watch.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { asWardenError } from '../src/kernel/errors.ts';
+import { daemonPaths } from '../src/kernel/paths.ts';
+import { parseArguments, USAGE } from './arguments.ts';
+import { harden } from './harden.ts';
+import { takeListenFds } from './inherited-sockets.ts';
+import { createLog } from './log.ts';
+import { isOwnDir } from './private-dir.ts';
+import { type Listener, listen, listenInherited } from './socket.ts';
+import { effectiveUid, lockState } from './state-lock.ts';
+import { VERSION } from './version.ts';
+import { type Places, wire } from './wire.ts';
+
+const DRAIN_MS = 10_000;
+const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: 5 } as const;
+
+async function main(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2));
+  if (args.help) return void process.stdout.write(USAGE);
+  if (args.version) return void process.stdout.write(`wardend ${VERSION}\n`);
+  harden();
+  const log = createLog();
+  const uid = effectiveUid();
+  const inherited = takeListenFds();
+  const found = daemonPaths(process.env, { uid, home: homedir(), isOwnDir: (path) => isOwnDir(path, uid) });
+  const places: Places = {
+    configDir: resolve(args.config ?? found.configDir),
+    stateDir: resolve(args.state ?? found.stateDir),
+    socketPath: resolve(args.socket ?? found.socketPath),
+    mode: uid === 0 || process.env.STATE_DIRECTORY === '/var/lib/warden' ? 'system' : 'user',
+  };
+  const lock = lockState(places.stateDir);
+  const daemon = await wire(places, log);
+  const onConnection = daemon.server.accept;
+  const onError = (cause: Error): void => log.error({ cause: cause.message }, 'accept failed');
+  const { mode, group } = daemon.socket;
+  const [handed] = inherited;
+  let listener: Listener;
+  try {
+    listener =
+      handed === undefined
+        ? await listen({
+            path: places.socketPath,
+            mode,
+            group,
+            privateFolder: args.socket === null && found.privateSocketFolder,
+            onConnection,
+            onError,
+          })
+        : await listenInherited(handed.fd, { onConnection, onError });
+  } catch (error) {
+    await daemon.close();
+    throw error;
+  }
+  const reload = (trigger: 'watch' | 'poll' | 'signal' | 'start'): void => {
+    daemon.reloader.reload(trigger).catch((cause: unknown) => log.error({ cause: String(cause) }, 'reload failed'));
+  };
+  const watch = watchConfig({
+    dir: places.configDir,
+    clock: systemClock,
+    onChange: reload,
+    onDegraded: (why) => log.warn({ why }, 'config watch degraded'),
+  });
+  await watch.ready;
+  // What changed between the first read and the first look.
+  reload('start');
+  log.info({ socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() }, 'ready');
+
+  let stopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    await listener.close();
+    await watch.close();
+    daemon.stopAccepting();
+    await daemon.server.drain(DRAIN_MS);
+    await daemon.close();
+    lock.release();
+    log.info('stopped');
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.on('SIGHUP', () => reload('signal'));
+  // A log reader that goes away must not take the daemon with it.
+  process.on('SIGPIPE', () => {});
+}
+
+main().catch((thrown: unknown) => {
+  const error = asWardenError(thrown);
+  const cause = error.code === 'internal' ? `\n${error.cause instanceof Error ? error.cause.stack : String(error.cause)}` : '';
+  process.stderr.write(`wardend: ${error.message}${cause}\n  why: ${error.code}\n  do: ${error.hint}\n`);
+  process.exit(EXIT_CODES[error.kind]);
+});

@@ -1,0 +1,78 @@
+import type { Health } from '../src/rpc/health.ts';
+import { asWardenError } from '../src/kernel/errors.ts';
+import { PolicyFault } from '../src/policy/decision-point.ts';
+import { errorOfFault } from '../src/policy/fault-rule.ts';
+import type { World } from '../src/operations/context.ts';
+
+export interface DependencyState {
+  readonly name: 'ca' | 'policy' | 'ledger' | 'config';
+  readonly state: 'serving' | 'not_serving' | 'off';
+  readonly detail: string;
+  readonly hint: string;
+}
+
+const PROBE_TIMEOUT_MS = 3_000;
+
+/** Asks the outside systems whether they are there, apart from any request, and keeps what they said. */
+export class Probes {
+  readonly #world: () => World;
+  readonly #health: Health;
+  readonly #changed: () => void;
+  #policy: DependencyState = { name: 'policy', state: 'off', detail: '', hint: '' };
+  #authority: DependencyState = { name: 'ca', state: 'not_serving', detail: 'not asked yet', hint: '' };
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(world: () => World, health: Health, changed: () => void) {
+    this.#world = world;
+    this.#health = health;
+    this.#changed = changed;
+  }
+
+  get states(): readonly DependencyState[] {
+    return [this.#authority, this.#policy];
+  }
+
+  start(everyMs: number): void {
+    this.#timer = setInterval(() => void this.run(), everyMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world();
+    const before = JSON.stringify(this.states);
+    const [authority, policy] = await Promise.all([probeAuthority(world), probePolicy(world)]);
+    // A reload in between has probes of its own.
+    if (this.#world() !== world) return;
+    this.#authority = authority;
+    this.#policy = policy;
+    this.#health.set('ca', authority.state === 'serving');
+    this.#health.set('policy', policy.state !== 'not_serving');
+    if (JSON.stringify(this.states) !== before) this.#changed();
+  }
+}
+
+async function probeAuthority({ authority }: World): Promise<DependencyState> {
+  try {
+    await authority.ready();
+    return { name: 'ca', state: 'serving', detail: authority.backend, hint: '' };
+  } catch (thrown) {
+    const error = asWardenError(thrown);
+    return { name: 'ca', state: 'not_serving', detail: error.message, hint: error.hint };
+  }
+}
+
+async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> {
+  if (gate === null) return { name: 'policy', state: 'off', detail: 'policy.enabled is false', hint: '' };
+  const where = gate.double ? 'synthetic decision point' : `${snapshot.settings.policy.protocol} at ${snapshot.settings.policy.url}`;
+  try {
+    await gate.ready(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    return { name: 'policy', state: 'serving', detail: where, hint: '' };
+  } catch (thrown) {
+    const error = thrown instanceof PolicyFault ? errorOfFault(thrown) : asWardenError(thrown);
+    return { name: 'policy', state: 'not_serving', detail: `${where}: ${error.message}`, hint: error.hint };
+  }
+}

@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { CallerLimits } from '../src/callers/rate-limit.ts';
+import { asWardenError } from '../src/kernel/errors.ts';
+import { limited, type RpcDeps } from '../src/rpc/call.ts';
+import { toServiceDefinition, type GeneratedService } from '../src/rpc/definition.ts';
+import { HealthDefinition } from '../src/rpc/generated/grpc/health/v1/health.ts';
+import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection/v1/reflection.ts';
+import { ServerReflectionDefinition as ReflectionAlpha } from '../src/rpc/generated/grpc/reflection/v1alpha/reflection.ts';
+import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
+import descriptors from '../src/rpc/generated/descriptors.binpb';
+import { type Health, healthHandlers } from '../src/rpc/health.ts';
+import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
+import { Reflection, reflectionHandlers } from '../src/rpc/reflection.ts';
+import { type ServiceHost, wardenHandlers } from '../src/rpc/service.ts';
+import { attest } from './attest.ts';
+import type { Log } from './log.ts';
+
+/** A request is a key, an actor and a few words; an ID token is the largest part of it. */
+const MAX_REQUEST_BYTES = 256 * 1024;
+const MAX_STREAMS_PER_CONNECTION = 128;
+
+export interface GrpcServer {
+  /** Takes a fresh connection: attests its process, then lets gRPC have the socket. */
+  accept(socket: Socket): void;
+  /** Lets running requests end for at most `graceMs`, then cuts them off. */
+  drain(graceMs: number): Promise<void>;
+}
+
+export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Health, log: Log): GrpcServer {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+    'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
+    'grpc.enable_channelz': 0,
+    // A peer that neither speaks nor answers a ping is cut off after a minute and a half.
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+  });
+  const reflection = reflectionHandlers(new Reflection(descriptors));
+  const add = (service: GeneratedService, handlers: Parameters<Server['addService']>[1]): void =>
+    server.addService(toServiceDefinition(service), handlers);
+  add(WardenDefinition, wardenHandlers(deps, host));
+  add(HealthDefinition, healthHandlers(health));
+  add(ServerReflectionDefinition, reflection);
+  add(ReflectionAlpha, reflection);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+
+  return {
+    accept: (socket) => admitConnection(socket, deps.peers, deps.limiter, log, () => injector.injectConnection(socket)),
+    async drain(graceMs) {
+      injector.drain(graceMs);
+      await new Promise<void>((resolve) => {
+        const deadline = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, graceMs);
+        server.tryShutdown(() => {
+          clearTimeout(deadline);
+          resolve();
+        });
+      });
+      injector.destroy();
+    },
+  };
+}
+
+function admitConnection(
+  socket: Socket,
+  peers: PeerRegistry,
+  limits: CallerLimits,
+  log: Log,
+  inject: () => void,
+): void {
+  // A peer that resets its connection is the peer's affair.
+  socket.on('error', (error) => log.debug({ code: (error as NodeJS.ErrnoException).code }, 'connection error'));
+  try {
+    const connection = attest(socket);
+    const { uid, pid } = connection.caller;
+    const admission = limits.connect(uid);
+    if (!admission.ok) {
+      connection.close();
+      log.warn({ uid, pid, reason: limited(admission).code }, 'connection refused');
+      socket.destroy();
+      return;
+    }
+    socket.once('close', () => {
+      connection.close();
+      admission.release();
+    });
+    peers.bind(socket, connection);
+    inject();
+  } catch (thrown) {
+    const error = asWardenError(thrown);
+    log.warn({ reason: error.code, cause: error.code === 'internal' ? String(error.cause) : undefined }, 'connection refused');
+    socket.destroy();
+  }
+}

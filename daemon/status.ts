@@ -1,0 +1,124 @@
+import type { ConfigStore } from '../src/config/store.ts';
+import type { FileLedger } from '../src/ledger/file-ledger.ts';
+import type { Services, World } from '../src/operations/context.ts';
+import type { Dependency, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
+import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
+import type { Probes } from './probes.ts';
+import { VERSION } from './version.ts';
+
+export interface StatusSources {
+  readonly world: () => World;
+  readonly services: Services;
+  readonly ledger: FileLedger;
+  readonly store: ConfigStore;
+  readonly probes: Probes;
+  readonly peers: PeerRegistry;
+  readonly mode: 'user' | 'system';
+  readonly startedAt: number;
+  readonly stateDir: string;
+  /** Of the last reload that changed anything. */
+  readonly lastChanges: () => readonly string[];
+  readonly handOverDue: () => boolean;
+}
+
+/** The status as its reader may see it: paths, addresses and what changed are for administrators. */
+export function describeStatus(sources: StatusSources, administrator: boolean): StatusResponse {
+  const { services, ledger, store, peers } = sources;
+  const { snapshot, authority } = sources.world();
+  const { seq, hash, writable, refusalsCounted } = ledger.status();
+  const problems = store.problems.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
+  return {
+    version: VERSION,
+    posture: snapshot.settings.posture,
+    mode: sources.mode,
+    startedAt: new Date(sources.startedAt),
+    snapshot: {
+      generation: BigInt(snapshot.generation),
+      hash: snapshot.hash,
+      loadedAt: new Date(snapshot.loadedAt),
+      actors: snapshot.actors.size,
+      hosts: snapshot.hosts.length,
+      changes: administrator ? [...sources.lastChanges()] : [],
+      problems: administrator ? problems : problems.map(() => 'the newest config is not in force'),
+      routes: 0,
+    },
+    dependencies: dependencies(sources, administrator),
+    ledger: { seq, hash, writable, refusalsCounted: BigInt(refusalsCounted) },
+    notices: notices(sources, administrator),
+    connections: peers.size,
+    requestsInFlight: services.counters.requestsInFlight,
+    certificatesIssued: BigInt(services.counters.certificatesIssued),
+    refusals: BigInt(services.counters.refusals),
+    backend: authority.backend,
+    configDir: administrator ? store.dir : '',
+    stateDir: administrator ? sources.stateDir : '',
+    policy: policy(sources, administrator),
+    pid: process.pid,
+  };
+}
+
+function dependencies({ probes, ledger, store }: StatusSources, administrator: boolean): Dependency[] {
+  const { writable } = ledger.status();
+  const all: Dependency[] = [
+    ...probes.states.map((state) => ({ ...state })),
+    {
+      name: 'ledger',
+      state: writable ? 'serving' : 'not_serving',
+      detail: writable ? 'durable' : 'cannot be written: nothing is released',
+      hint: writable ? '' : 'make room on the disk of the state folder',
+    },
+    {
+      name: 'config',
+      state: store.problems.length === 0 ? 'serving' : 'not_serving',
+      detail: store.problems.length === 0 ? 'in force' : `${store.problems.length} problems; the last good one is in force`,
+      hint: store.problems.length === 0 ? '' : '`warden check` names each place',
+    },
+  ];
+  return administrator ? all : all.map((one) => ({ ...one, detail: '', hint: '' }));
+}
+
+function policy({ world, services }: StatusSources, administrator: boolean): StatusResponse['policy'] {
+  const { gate, snapshot } = world();
+  const { policy: settings } = snapshot.settings;
+  const glass = services.breakGlass.current();
+  const status = gate?.status() ?? null;
+  return {
+    enabled: settings.enabled,
+    protocol: settings.protocol,
+    url: administrator ? settings.url : '',
+    failClosed: settings.failClosed,
+    breaker: status?.breaker.state ?? 'closed',
+    asked: BigInt(status?.asked ?? 0),
+    cacheHits: BigInt(status?.cacheHits ?? 0),
+    shared: BigInt(status?.shared ?? 0),
+    faults: BigInt(status?.faults ?? 0),
+    cacheEntries: status?.cacheEntries ?? 0,
+    inFlight: status?.inFlight ?? 0,
+    breakGlassUntil: glass === null ? undefined : new Date(glass.until),
+    breakGlassReleases: BigInt(glass?.releases ?? 0),
+    double: status?.double ?? false,
+  };
+}
+
+/** Sentences that an operator should read. */
+function notices(sources: StatusSources, administrator: boolean): string[] {
+  const { services, mode } = sources;
+  const { snapshot } = sources.world();
+  const { settings } = snapshot;
+  const list: string[] = [];
+  if (settings.posture === 'dev') list.push('dev posture: synthetic authority, doubles for what is outside; trust none of it');
+  if (snapshot.embedded === true) list.push('no config folder: embedded defaults are in force');
+  const glass = services.breakGlass.current();
+  if (glass !== null) {
+    list.push(`break-glass is open until ${new Date(glass.until).toISOString()} (${glass.openedBy}: ${glass.reason}); ${glass.releases} released under it`);
+  }
+  if (settings.policy.enabled && !settings.policy.failClosed) {
+    list.push('policy.fail_closed is false: a decision point that cannot be reached lets requests through');
+  }
+  if (settings.posture === 'prod' && !settings.policy.enabled) list.push('prod without a gate: policy.enabled is false');
+  if (sources.handOverDue()) list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
+  if (mode === 'user') {
+    list.push('user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence');
+  }
+  return administrator ? [...list, ...snapshot.warnings] : list;
+}

@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { createCallerLimits } from '../src/callers/rate-limit.ts';
+import { formatProblem } from '../src/config/problems.ts';
+import { Reloader } from '../src/config/reload.ts';
+import { ConfigStore } from '../src/config/store.ts';
+import { workerParser } from '../src/config/worker-parser.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { WardenError } from '../src/kernel/errors.ts';
+import type { LedgerEvent } from '../src/ledger/events.ts';
+import { FileLedger } from '../src/ledger/file-ledger.ts';
+import { queryLedger } from '../src/ledger/query.ts';
+import type { Services } from '../src/operations/context.ts';
+import { BreakGlass } from '../src/policy/break-glass.ts';
+import type { RequestEnd, RpcDeps } from '../src/rpc/call.ts';
+import { Health } from '../src/rpc/health.ts';
+import { PeerRegistry } from '../src/rpc/peer-registry.ts';
+import type { ServiceHost } from '../src/rpc/service.ts';
+import { SerialSource } from '../src/signing/serial.ts';
+import { executableIndex } from './executable-index.ts';
+import type { Log } from './log.ts';
+import { bindPosture } from './posture-record.ts';
+import { Probes } from './probes.ts';
+import { reloadNow, reportReloads, Worlds } from './reloading.ts';
+import { createGrpcServer, type GrpcServer } from './server.ts';
+import { describeStatus } from './status.ts';
+import { StatusChanges } from './status-changes.ts';
+import { hasTerminal } from './terminal.ts';
+import { buildWorld, leaveWorld } from './world.ts';
+
+export interface Places {
+  readonly configDir: string;
+  readonly stateDir: string;
+  readonly socketPath: string;
+  readonly mode: 'user' | 'system';
+}
+
+export interface Daemon {
+  readonly server: GrpcServer;
+  readonly reloader: Reloader;
+  readonly socket: { readonly mode: number; readonly group: number | null };
+  /** How it is doing, in a line for the service manager. */
+  summary(): string;
+  /** No new requests from now on. */
+  stopAccepting(): void;
+  /** After the last request: the end goes on record, and everything is closed. */
+  close(): Promise<void>;
+}
+
+const PROBE_EVERY_MS = 10_000;
+
+/** The composition root: every adapter is chosen here, once. @throws WardenError where the daemon cannot start */
+export async function wire(places: Places, log: Log): Promise<Daemon> {
+  const { configDir, stateDir } = places;
+  const clock = systemClock;
+  const uid = process.geteuid?.() ?? -1;
+  const worldDeps = {
+    stateDir,
+    uid,
+    clock,
+    credentialsDirectory: process.env.CREDENTIALS_DIRECTORY ?? null,
+    agentSocket: process.env.SSH_AUTH_SOCK ?? null,
+  };
+
+  let worlds: Worlds | null = null;
+  const parser = workerParser();
+  const store = new ConfigStore({
+    dir: configDir,
+    daemonUid: uid,
+    parser,
+    clock,
+    mayEmbed: true,
+    validators: [async (candidate) => (worlds === null ? [] : worlds.prepare(candidate))],
+  });
+  const first = await store.load();
+  if (first.kind === 'refused') {
+    await parser.close();
+    throw new WardenError('config_invalid', `${configDir} cannot be used:\n${first.problems.map(formatProblem).join('\n')}`, {
+      hint: `mend it, then: warden check --config ${configDir}`,
+    });
+  }
+  const { settings } = first.snapshot;
+  bindPosture(stateDir, settings.posture);
+  const world = await buildWorld(first.snapshot, null, worldDeps);
+  worlds = new Worlds(world, worldDeps, log);
+  const current = worlds;
+  for (const warning of first.snapshot.warnings) log.warn({ warning }, 'config warning');
+
+  const changes = new StatusChanges();
+  const health = new Health();
+  const ledger = await FileLedger.open({
+    dir: stateDir,
+    clock,
+    rotateBytes: settings.ledger.rotateBytes,
+    checkpointEvery: settings.ledger.checkpointEvery,
+    anchorFile: anchorBeside(places),
+    onEvent: (event) => onLedgerEvent(event, log, health, changes),
+  });
+  health.set('ledger', ledger.status().writable);
+  health.set('config', true);
+
+  const services: Services = {
+    ledger,
+    clock,
+    serials: new SerialSource({ clock, lastUsed: ledger.lastSerial() }),
+    breakGlass: new BreakGlass(clock),
+    facts: { daemonUid: uid, executables: executableIndex },
+    counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
+  };
+  const peers = new PeerRegistry();
+  let draining = false;
+  const startedAt = clock.now();
+  const deps: RpcDeps = {
+    peers,
+    limiter: createCallerLimits(() => current.current.snapshot.settings.limits, () => clock.monotonic()),
+    services,
+    world: () => current.current,
+    draining: () => draining,
+    onInternalError: (error, method) =>
+      log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
+    onRequestEnd: (end) => {
+      logRequest(end, log);
+      changes.changed();
+    },
+  };
+  const probes = new Probes(() => current.current, health, changes.changed);
+  const statusSources = {
+    world: () => current.current,
+    services,
+    ledger,
+    store,
+    probes,
+    peers,
+    mode: places.mode,
+    startedAt,
+    stateDir,
+    lastChanges: () => current.lastChanges,
+    handOverDue: () => current.handOverDue,
+  };
+  const reloader = new Reloader({ store });
+  const host: ServiceHost = {
+    ledger: {
+      query: (filter, signal) => (filter.follow === true ? ledger.follow(filter, signal) : queryLedger(stateDir, filter)),
+    },
+    hasTerminal,
+    status: async (administrator) => describeStatus(statusSources, administrator),
+    onStatusChange: (listener) => changes.on(listener),
+    reload: () => reloadNow(reloader, store),
+  };
+  reportReloads({
+    store,
+    worlds: current,
+    ledger,
+    health,
+    log,
+    onChange: () => {
+      changes.changed();
+      void probes.run();
+    },
+  });
+  await probes.run();
+  probes.start(PROBE_EVERY_MS);
+  const server = createGrpcServer(deps, host, health, log);
+  const mark = (kind: 'start' | 'stop'): Promise<void> =>
+    ledger.append({ kind, outcome: 'ok', posture: settings.posture, generation: current.current.snapshot.generation }).then(
+      () => undefined,
+      // A daemon whose disk is full starts, refuses, and says so: it recovers when space returns.
+      (cause: unknown) => log.error({ cause: String(cause) }, 'ledger cannot be written'),
+    );
+  await mark('start');
+  health.set('', true);
+
+  return {
+    server,
+    reloader,
+    socket: settings.socket,
+    summary: () => `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
+    stopAccepting() {
+      draining = true;
+      health.set('', false);
+    },
+    async close() {
+      probes.stop();
+      reloader.close();
+      await mark('stop');
+      await ledger.close();
+      await leaveWorld(current.current, null);
+      await parser.close();
+    },
+  };
+}
+
+/** Remembers how far the ledger got, in a folder that a copy of the state folder does not bring along. */
+function anchorBeside({ socketPath, stateDir }: Places): string {
+  const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 16);
+  return join(dirname(socketPath), `ledger-${name}.anchor`);
+}
+
+function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: StatusChanges): void {
+  const bad = event.event === 'unavailable' || event.event === 'rotation_failed' || event.event === 'space_short';
+  const fields = { event: event.event, detail: event.detail, cause: event.cause === undefined ? undefined : String(event.cause) };
+  if (bad) log.error(fields, 'ledger');
+  else log.info(fields, 'ledger');
+  if (event.event === 'unavailable') health.set('ledger', false);
+  if (event.event === 'available') health.set('ledger', true);
+  changes.changed();
+}
+
+/** One line a request, constant but for its fields. */
+function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log): void {
+  const caller = context?.connection.caller;
+  const fields = {
+    method,
+    request_id: context?.requestId ?? error?.details.requestId,
+    uid: caller?.uid,
+    pid: caller?.pid,
+    ms: Math.round(durationMs * 100) / 100,
+  };
+  if (error === null) log.info(fields, 'request');
+  else log.info({ ...fields, reason: error.code, private: error.details.privateDetail, ledger: error.details.ledgerSeq?.toString() }, 'request refused');
+}
+
+function describeCause(error: WardenError): string {
+  const { cause } = error;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+}

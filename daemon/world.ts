@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { Snapshot } from '../src/config/snapshot.ts';
+import type { Clock } from '../src/kernel/clock.ts';
+import type { World } from '../src/operations/context.ts';
+import { type ClaimsVerifier, createClaimsVerifier } from '../src/policy/claims.ts';
+import { createGate, type Gate } from '../src/policy/gate.ts';
+import { createSyntheticDecisionPoint, type SyntheticDecisionPoint } from '../src/policy/synthetic-decision-point.ts';
+import { buildRegistry } from '../src/registry/snapshot.ts';
+import type { CertificateAuthority } from '../src/signing/certificate-authority.ts';
+import { loadAuthority } from '../src/signing/load-authority.ts';
+import { loadSyntheticAuthority } from '../src/signing/synthetic-authority.ts';
+import { native } from './native.ts';
+
+export interface WorldDeps {
+  readonly stateDir: string;
+  readonly uid: number;
+  readonly clock: Clock;
+  readonly credentialsDirectory: string | null;
+  readonly agentSocket: string | null;
+}
+
+/** A world, and what the daemon needs to hand it over to the next one. */
+export interface BuiltWorld extends World {
+  readonly syntheticPoint: SyntheticDecisionPoint | null;
+}
+
+/**
+ * The adapters that a snapshot asks for: this alone chooses between the real ones and the doubles of the dev
+ * posture. What the former world has and the new snapshot does not change is carried over, connections and all.
+ * @throws WardenError config_invalid | posture_forbids | ca_unavailable
+ */
+export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, deps: WorldDeps): Promise<BuiltWorld> {
+  const { settings } = snapshot;
+  const keeps = (key: 'policy' | 'ca'): boolean =>
+    former !== null && isDeepStrictEqual(former.snapshot.settings[key], settings[key]);
+  const authority = former !== null && keeps('ca') ? former.authority : await chooseAuthority(snapshot, deps);
+  if (former !== null && keeps('policy')) return { ...former, snapshot, authority };
+  const syntheticPoint = settings.posture === 'dev' && settings.policy.enabled ? synthetic(snapshot) : null;
+  return {
+    snapshot,
+    authority,
+    syntheticPoint,
+    gate: settings.policy.enabled ? chooseGate(snapshot, syntheticPoint, deps) : null,
+    claims: chooseClaims(snapshot, deps),
+  };
+}
+
+/** To be called in the tick of the swap: decisions that an older snapshot led to do not outlive it. */
+export function enterWorld(next: BuiltWorld): void {
+  next.gate?.clear();
+  next.syntheticPoint?.updateRegistry(registryOf(next.snapshot));
+}
+
+/** Closes what the former world had and the next one does not; each ends after its last request. */
+export async function leaveWorld(former: BuiltWorld, next: BuiltWorld | null): Promise<void> {
+  if (former.gate !== next?.gate) await former.gate?.close();
+  if (former.claims !== next?.claims) await former.claims?.close();
+  if (former.authority !== next?.authority) await former.authority.close();
+}
+
+/** In dev, a CA that the config folder holds must be labelled synthetic; where there is none, one is made in the state folder. */
+async function chooseAuthority({ settings }: Snapshot, deps: WorldDeps): Promise<CertificateAuthority> {
+  const { posture, ca } = settings;
+  if (posture === 'dev' && ca.key.startsWith('/') && !existsSync(ca.key)) {
+    return loadSyntheticAuthority(deps.stateDir, deps.uid);
+  }
+  const { uid, credentialsDirectory, agentSocket } = deps;
+  return loadAuthority(ca, { posture, uid, credentialsDirectory, agentSocket });
+}
+
+function chooseGate({ settings }: Snapshot, point: SyntheticDecisionPoint | null, { clock }: WorldDeps): Gate {
+  return createGate(settings.policy, {
+    clock,
+    acceptDoubles: settings.posture !== 'prod',
+    peerUidOf: (fd) => native().peerCredentials(fd).uid,
+    ...(point === null ? {} : { point }),
+  });
+}
+
+function chooseClaims({ settings }: Snapshot, { clock }: WorldDeps): ClaimsVerifier | null {
+  return settings.policy.requireClaimsFor.length > 0 ? createClaimsVerifier(settings.policy.claims, { clock }) : null;
+}
+
+function synthetic(snapshot: Snapshot): SyntheticDecisionPoint {
+  return createSyntheticDecisionPoint(registryOf(snapshot));
+}
+
+function registryOf({ actors, settings }: Snapshot) {
+  const { tenant, system } = settings.policy;
+  return buildRegistry({ actors: [...actors.values()], tenant, system });
+}
