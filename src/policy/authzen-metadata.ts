@@ -18,7 +18,7 @@ export async function discover(client: HttpClient, signal?: AbortSignal): Promis
   const { basePath, base, origin } = client.endpoint;
   // The well-known name stands between host and path.
   const path = `/.well-known/authzen-configuration${basePath}`;
-  const { json } = await client.json({ method: 'GET', path, signal });
+  const { json } = await client.healthJson({ method: 'GET', path, signal });
   const parsed = Metadata.safeParse(json);
   if (!parsed.success) throw new PolicyFault('answer', 'the metadata of the decision point is malformed');
   const { policy_decision_point: identifier, access_evaluation_endpoint: evaluation } = parsed.data;

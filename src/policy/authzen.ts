@@ -27,7 +27,7 @@ export function createAuthzen(client: HttpClient, { healthPath }: AuthzenOptions
       return authzenDecision(answer, requestId);
     },
     async ready(signal) {
-      if (healthPath !== null) return client.ok({ method: 'GET', path: `${basePath}${healthPath}`, signal });
+      if (healthPath !== null) return client.healthOk({ method: 'GET', path: `${basePath}${healthPath}`, signal });
       const named = await discover(client, signal);
       if (named !== null) evaluationPath = named;
     },

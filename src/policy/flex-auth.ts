@@ -23,7 +23,7 @@ export function createFlexAuth(client: HttpClient): DecisionPoint {
       const answer = await client.json({ method: 'POST', path: `${basePath}/v1/check`, body, requestId, signal });
       return flexAuthDecision(answer.json, requestId);
     },
-    ready: (signal) => client.ok({ method: 'GET', path: `${basePath}/healthz`, signal }),
+    ready: (signal) => client.healthOk({ method: 'GET', path: `${basePath}/healthz`, signal }),
     close: () => client.close(),
   };
 }

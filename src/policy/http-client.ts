@@ -1,17 +1,15 @@
-import { errors, Pool } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 import { WardenError } from '../kernel/errors.ts';
 import { authorization } from './bearer.ts';
 import { withDeadline } from './call-deadline.ts';
-import { codeOf, connectFault, createConnector, type PeerUidOf } from './connector.ts';
+import { codeOf, createConnector, type PeerUidOf } from './connector.ts';
 import { CredentialFile } from './credential-file.ts';
 import { PolicyFault } from './decision-point.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
+import { faultOf, faultOfContent, faultOfHead, RESETS, readBody, single } from './http-answer.ts';
 import { parseAnswer } from './parse-answer.ts';
 import type { PolicySettings } from './settings.ts';
 import { Slots } from './slots.ts';
-
-/** What a double says of itself in each answer. */
-export const DOUBLE_HEADER = 'x-wardend-double';
 
 export interface HttpClientOptions {
   readonly settings: Pick<PolicySettings, 'url' | 'caFile' | 'auth' | 'timeoutMs'>;
@@ -61,15 +59,16 @@ export interface HttpClient {
   readonly endpoint: Endpoint;
   /** A 200 answer in JSON. @throws PolicyFault; WardenError where the signal ended */
   json(request: HttpRequest): Promise<JsonAnswer>;
-  /** Resolves where the answer is 200, whatever it holds. Waits in no queue. @throws as `json` */
-  ok(request: HttpRequest): Promise<void>;
+  /** The same for metadata: on a connection of its own, behind no queue. */
+  healthJson(request: HttpRequest): Promise<JsonAnswer>;
+  /** Resolves where the answer is 200, whatever it holds; as `healthJson` otherwise. */
+  healthOk(request: HttpRequest): Promise<void>;
   stats(): HttpClientStats;
   /** Ends after the calls under way. */
   close(): Promise<void>;
 }
 
-type Body = Awaited<ReturnType<Pool['request']>>['body'];
-type Headers = Record<string, string | string[] | undefined>;
+type Answer = Pick<Dispatcher.ResponseData, 'headers' | 'body'>;
 
 /** @throws WardenError config_invalid */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
@@ -80,35 +79,42 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clientCert, bearerFile } = settings.auth;
   const bearer = bearerFile === null ? null : credential(bearerFile, 'policy.auth.bearer_file', 16_384, true);
   const slots = new Slots(limits.concurrency, limits.queue);
-  let retries = 0;
-  const pool = new Pool(endpoint.origin, {
-    // Two more than calls, so that a health check never waits behind them.
-    connections: limits.concurrency + 2,
-    pipelining: 1,
-    // The deadline of the call covers these.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: 30_000,
-    keepAliveMaxTimeout: 300_000,
-    connect: createConnector({
-      endpoint,
-      timeoutMs: settings.timeoutMs,
-      caFile: settings.caFile === null ? null : credential(settings.caFile, 'policy.ca_file', 1_048_576, false),
-      clientCert:
-        clientCert === null
-          ? null
-          : {
-              cert: credential(clientCert.certFile, 'policy.auth.client_cert', 262_144, false),
-              key: credential(clientCert.keyFile, 'the key of policy.auth.client_cert', 65_536, true),
-            },
-      peerUid: settings.auth.peerUid,
-      peerUidOf: options.peerUidOf ?? null,
-    }),
+  const connector = createConnector({
+    endpoint,
+    timeoutMs: settings.timeoutMs,
+    caFile: settings.caFile === null ? null : credential(settings.caFile, 'policy.ca_file', 1_048_576, false),
+    clientCert:
+      clientCert === null
+        ? null
+        : {
+            cert: credential(clientCert.certFile, 'policy.auth.client_cert', 262_144, false),
+            key: credential(clientCert.keyFile, 'the key of policy.auth.client_cert', 65_536, true),
+          },
+    peerUid: settings.auth.peerUid,
+    peerUidOf: options.peerUidOf ?? null,
   });
+  // One connection to each slot, made when it is first used, and one for health checks, which wait for nobody.
+  const lanes: Client[] = [];
+  const healthLane = limits.concurrency;
+  let retries = 0;
+  let closing: Promise<void> | null = null;
+
+  function lane(index: number): Client {
+    lanes[index] ??= new Client(endpoint.origin, {
+      pipelining: 1,
+      // The deadline of the call covers these.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 300_000,
+      connect: connector,
+    });
+    return lanes[index];
+  }
 
   /** One request on the wire, up to and including the answer's headers. */
-  async function send(request: HttpRequest, signal: AbortSignal): Promise<{ headers: Headers; body: Body }> {
-    const { statusCode, headers, body } = await pool.request({
+  async function send(request: HttpRequest, client: Client, signal: AbortSignal): Promise<Answer> {
+    const { statusCode, headers, body } = await client.request({
       method: request.method,
       path: request.path,
       headers: {
@@ -130,71 +136,66 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
 
   /** A check changes nothing, so a connection that died before the answer began is worth one more try. */
-  async function sendTwice(request: HttpRequest, signal: AbortSignal): Promise<{ headers: Headers; body: Body }> {
+  async function sendTwice(request: HttpRequest, client: Client, signal: AbortSignal): Promise<Answer> {
     try {
-      return await send(request, signal);
+      return await send(request, client, signal);
     } catch (error) {
       if (signal.aborted || !RESETS.has(codeOf(error))) throw faultOf(error);
       retries += 1;
-      return await send(request, signal).catch((again: unknown) => {
+      return await send(request, client, signal).catch((again: unknown) => {
         throw faultOf(again);
       });
     }
   }
 
-  async function read(body: Body): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of body as AsyncIterable<Uint8Array>) {
-        size += chunk.length;
-        // Leaving the loop destroys the body, and its connection with it.
-        if (size > limits.answerBytes) throw new PolicyFault('answer', 'the answer is too large');
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof PolicyFault) throw error;
-      throw new PolicyFault('answer', 'the answer broke off', { cause: error });
+  async function json(request: HttpRequest, client: Client, signal: AbortSignal): Promise<JsonAnswer> {
+    const { headers, body } = await sendTwice(request, client, signal);
+    const fault = faultOfContent(headers);
+    if (fault !== null) {
+      body.destroy();
+      throw fault;
     }
-    return Buffer.concat(chunks, size);
+    return { json: parseAnswer(await readBody(body, limits.answerBytes)), header: (name) => single(headers, name) };
   }
 
   return {
     endpoint,
     json: (request) => {
-      let sent = false;
-      // Whoever never got a slot has learnt nothing of the decision point: its queue is ours, and full because of us.
-      const late = (): PolicyFault => (sent ? tooLate() : new PolicyFault('overloaded', 'no slot came free in time'));
+      let queuedMs = Number.POSITIVE_INFINITY;
+      const begun = performance.now();
+      // Whoever spent most of the time in our own queue has learnt nothing about the decision point.
+      const late = (): PolicyFault =>
+        queuedMs > settings.timeoutMs / 2
+          ? new PolicyFault('overloaded', 'no slot for the decision point came free in time')
+          : tooLate();
       return withDeadline(settings.timeoutMs, request.signal, late, async (signal) => {
-        await slots.acquire(signal);
-        sent = true;
+        const slot = await slots.acquire(signal);
+        queuedMs = performance.now() - begun;
         try {
-          const { headers, body } = await sendTwice(request, signal);
-          const fault = faultOfContent(headers);
-          if (fault !== null) {
-            body.destroy();
-            throw fault;
-          }
-          return { json: parseAnswer(await read(body)), header: (name) => single(headers, name) };
+          return await json(request, lane(slot), signal);
         } finally {
-          slots.release();
+          slots.release(slot);
         }
       });
     },
-    ok: (request) =>
+    healthJson: (request) =>
+      withDeadline(settings.timeoutMs, request.signal, tooLate, (signal) => json(request, lane(healthLane), signal)),
+    healthOk: (request) =>
       withDeadline(settings.timeoutMs, request.signal, tooLate, async (signal) => {
-        const { body } = await sendTwice(request, signal);
-        await read(body);
+        const { body } = await sendTwice(request, lane(healthLane), signal);
+        await readBody(body, limits.answerBytes);
       }),
     stats: () => ({ inFlight: slots.taken, queued: slots.waiting, retries }),
-    close: async () => {
-      await slots.idle();
-      await pool.close();
+    close: () => {
+      closing ??= (async () => {
+        await slots.idle();
+        // A lane that was never used is made here, so that nothing can be sent on it afterwards.
+        await Promise.all(Array.from({ length: limits.concurrency + 1 }, (_, index) => lane(index).close()));
+      })();
+      return closing;
     },
   };
 }
-
-const RESETS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 function tooLate(): PolicyFault {
   return new PolicyFault('timeout', 'the decision point did not answer in time');
@@ -215,49 +216,4 @@ function checkAuth(endpoint: Endpoint, auth: PolicySettings['auth']): void {
       hint: 'write https:// in policy.flex_auth_url',
     });
   }
-}
-
-function faultOfHead(status: number, headers: Headers, acceptDoubles: boolean): PolicyFault | null {
-  if (headers[DOUBLE_HEADER] !== undefined && !acceptDoubles) {
-    return new PolicyFault('untrusted', 'a double answers where a real decision point is wanted');
-  }
-  if (status === 200) return null;
-  if (status >= 400 && status <= 599) {
-    return new PolicyFault('http_status', `the decision point answered HTTP ${status}`, { status });
-  }
-  // A redirect, or success without a decision: an answer outside the contract, which never opens the gate.
-  return new PolicyFault('answer', `the decision point answered HTTP ${status}`);
-}
-
-function faultOfContent(headers: Headers): PolicyFault | null {
-  const type = single(headers, 'content-type');
-  if (type === null || !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
-    return new PolicyFault('answer', 'the answer is not of type application/json');
-  }
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    return new PolicyFault('answer', 'the answer is compressed, which was not asked for');
-  }
-  return null;
-}
-
-function single(headers: Headers, name: string): string | null {
-  const value = headers[name];
-  return typeof value === 'string' ? value : null;
-}
-
-/** What went wrong before an answer was there. Anything unknown stays what it is: it must open nothing. */
-function faultOf(error: unknown): unknown {
-  if (error instanceof PolicyFault || error instanceof WardenError) return error;
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
-    return new PolicyFault('answer', 'the answer is not HTTP');
-  }
-  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) {
-    return new PolicyFault('overloaded', 'this client is closed');
-  }
-  const system = (error as { syscall?: unknown } | null)?.syscall !== undefined;
-  if (system || RESETS.has(codeOf(error)) || codeOf(error).startsWith('ERR_SSL')) return connectFault(error);
-  // Whatever else undici holds against an answer: lengths that contradict each other, say.
-  if (error instanceof errors.UndiciError) return new PolicyFault('answer', `the answer is not HTTP (${error.code})`);
-  return error;
 }

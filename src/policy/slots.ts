@@ -1,20 +1,24 @@
 import { PolicyFault } from './decision-point.ts';
 
-/** So many at once, so many waiting, and a clear no beyond that. First come, first served. */
+/**
+ * So many at once, so many waiting, and a clear no beyond that. Slots are numbered, and the one that was given
+ * back last is given out first: whatever belongs to a slot (a connection) stays warm. First come, first served.
+ */
 export class Slots {
-  readonly #concurrency: number;
   readonly #queueLimit: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #free: number[];
+  readonly #waiting = new Set<(slot: number) => void>();
   readonly #idle: (() => void)[] = [];
-  #taken = 0;
+  readonly #count: number;
 
-  constructor(concurrency: number, queueLimit: number) {
-    this.#concurrency = concurrency;
+  constructor(count: number, queueLimit: number) {
+    this.#count = count;
     this.#queueLimit = queueLimit;
+    this.#free = Array.from({ length: count }, (_, index) => count - 1 - index);
   }
 
   get taken(): number {
-    return this.#taken;
+    return this.#count - this.#free.length;
   }
 
   get waiting(): number {
@@ -22,22 +26,20 @@ export class Slots {
   }
 
   /**
-   * Resolves when a slot is ours; `release` it once. A wait ends with the signal.
+   * The number of a slot that is now ours, from 0; `release` it once. A wait ends with the signal.
    * @throws PolicyFault overloaded where the queue is full; the signal's reason where it ended
    */
-  acquire(signal: AbortSignal): Promise<void> {
+  acquire(signal: AbortSignal): Promise<number> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#taken < this.#concurrency) {
-      this.#taken += 1;
-      return Promise.resolve();
-    }
+    const slot = this.#free.pop();
+    if (slot !== undefined) return Promise.resolve(slot);
     if (this.#waiting.size >= this.#queueLimit) {
       return Promise.reject(new PolicyFault('overloaded', 'too many calls wait for the decision point'));
     }
     return new Promise((resolve, reject) => {
-      const admit = (): void => {
+      const admit = (given: number): void => {
         signal.removeEventListener('abort', leave);
-        resolve();
+        resolve(given);
       };
       const leave = (): void => {
         this.#waiting.delete(admit);
@@ -48,21 +50,20 @@ export class Slots {
     });
   }
 
-  release(): void {
+  release(slot: number): void {
     const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#taken -= 1;
-      if (this.#taken === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (next !== undefined) {
+      this.#waiting.delete(next);
+      next(slot);
       return;
     }
-    // The slot passes on: the count stays.
-    this.#waiting.delete(next);
-    next();
+    this.#free.push(slot);
+    if (this.taken === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Resolves when nobody holds a slot and nobody waits for one. */
   idle(): Promise<void> {
-    if (this.#taken === 0) return Promise.resolve();
+    if (this.taken === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 }
