@@ -4,11 +4,13 @@ import { WardenError } from '../src/kernel/errors.ts';
 import {
   hasNoProgram,
   NO_FACTS,
+  openProcess,
   type ProcessFacts,
+  type ProcessHandle,
   procShowsOurPids,
   readFacts,
   sameFile,
-  startTime,
+  stillRuns,
 } from './caller-facts.ts';
 import { executableDigests } from './executable-digest.ts';
 import { idMaps } from './id-map.ts';
@@ -31,7 +33,7 @@ export interface AttestedConnection {
   close(): void;
 }
 
-type Pin = { readonly pidfd: number } | { readonly startTime: string } | null;
+type Pin = { readonly pidfd: number } | ProcessHandle | null;
 
 /**
  * Reads who is at the other end of a Unix socket. Call it in the very tick of the accept.
@@ -56,7 +58,7 @@ export function attest(socket: Socket, kernel: Native = native()): AttestedConne
     const visible = pid !== 0 && procShowsOurPids();
     const facts = visible ? readFacts(pid, kernel) : NO_FACTS;
     // Only now is it known that the pid was this process's all the while that /proc was read.
-    if (!holds(pin, pid, kernel)) throw gone();
+    if (!holds(pin, kernel)) throw gone();
     if (facts === null) throw changed();
     return connection(makeCaller({ uid, gid, groups, pid }, facts), facts, pin, visible, kernel);
   } catch (error) {
@@ -80,7 +82,7 @@ function connection(
     if (closed) return 'gone';
     const running = visible && facts.running !== null ? kernel.identify(exeLink) : null;
     // The pin is looked at last: had the process gone in between, `running` could be anybody's.
-    if (!holds(pin, caller.pid, kernel)) return 'gone';
+    if (!holds(pin, kernel)) return 'gone';
     if (sameFile(running, facts.running)) return 'alive';
     // A dying process has let go of its program a moment before its pidfd says so.
     return running === null && hasNoProgram(caller.pid) ? 'gone' : 'changed';
@@ -103,29 +105,30 @@ function connection(
   };
 }
 
-/** A pidfd from the socket is of the very process that connected; one from the number needs the start time as witness. */
+/**
+ * A pidfd from the socket is of the very process that connected. Kernels before 6.5 have none: there the number
+ * is pinned instead, and one that was given away between connect and accept goes unseen.
+ */
 function pinProcess(fd: number, pid: number, kernel: Native): Pin {
   const fromSocket = kernel.peerPidfd(fd);
   if (typeof fromSocket === 'number') return { pidfd: fromSocket };
   if (fromSocket === 'gone') throw gone();
   if (pid === 0 || !procShowsOurPids()) return null;
-  const before = startTime(pid);
   const fromPid = kernel.pidfdOpen(pid);
-  if (before === null || fromPid === 'gone') throw gone();
-  if (typeof fromPid !== 'number') return { startTime: before };
-  if (startTime(pid) === before) return { pidfd: fromPid };
-  kernel.close(fromPid);
-  throw gone();
+  if (typeof fromPid === 'number') return { pidfd: fromPid };
+  const handle = fromPid === 'gone' ? null : openProcess(pid);
+  if (handle === null) throw gone();
+  return handle;
 }
 
-function holds(pin: Pin, pid: number, kernel: Native): boolean {
+function holds(pin: Pin, kernel: Native): boolean {
   // Nothing to hold on to: a process in an unseen pid namespace, on a kernel without SO_PEERPIDFD.
   if (pin === null) return true;
-  return 'pidfd' in pin ? kernel.pidfdAlive(pin.pidfd) : startTime(pid) === pin.startTime;
+  return 'pidfd' in pin ? kernel.pidfdAlive(pin.pidfd) : stillRuns(pin);
 }
 
 function release(pin: Pin, kernel: Native): void {
-  if (pin !== null && 'pidfd' in pin) kernel.close(pin.pidfd);
+  if (pin !== null) kernel.close('pidfd' in pin ? pin.pidfd : pin.stat);
 }
 
 interface Ids {

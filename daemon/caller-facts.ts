@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import type { FileIdentity } from '../src/callers/caller.ts';
 import { parseCgroup, type UnitFacts } from '../src/callers/cgroup.ts';
 import type { Native } from './native.ts';
@@ -47,12 +47,39 @@ export function hasNoProgram(pid: number): boolean {
   }
 }
 
-/** In clock ticks since boot; null where the process is gone or hidden. Tells a pid from its later re-use. */
-export function startTime(pid: number): string | null {
-  const stat = attemptOrNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+/** One process, held by its open /proc/PID/stat: for kernels without pidfds. */
+export interface ProcessHandle {
+  readonly stat: number;
+  /** In clock ticks since boot. */
+  readonly startTime: string;
+}
+
+/** Null where the process is gone or hidden. The descriptor is the caller's to close. */
+export function openProcess(pid: number): ProcessHandle | null {
+  const stat = attemptOrNull(() => openSync(`/proc/${pid}/stat`, 'r'));
+  if (stat === null) return null;
+  const startTime = readStartTime(stat);
+  if (startTime !== null) return { stat, startTime };
+  closeSync(stat);
+  return null;
+}
+
+/**
+ * An open /proc file stays with its process and fails once that is reaped, whoever has the number then. Start
+ * times alone would not do: they are counted in hundredths of a second.
+ */
+export function stillRuns(handle: ProcessHandle): boolean {
+  return readStartTime(handle.stat) === handle.startTime;
+}
+
+/** Null for a process that has been reaped, or has exited and waits for it. */
+function readStartTime(stat: number): string | null {
+  const buffer = Buffer.alloc(1_024);
+  const length = attemptOrNull(() => readSync(stat, buffer, 0, buffer.length, 0)) ?? 0;
+  const text = buffer.toString('latin1', 0, length);
   // The second field is the program's name in brackets, and the program chooses it: count from the last bracket.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields?.[19] ?? null;
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
 }
 
 let procIsOurs: boolean | null = null;
