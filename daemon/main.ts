@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { watchConfig } from '../src/config/watch.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
@@ -9,7 +9,7 @@ import { parseArguments, USAGE } from './arguments.ts';
 import { harden } from './harden.ts';
 import { takeListenFds } from './inherited-sockets.ts';
 import { createLog } from './log.ts';
-import { isOwnDir } from './private-dir.ts';
+import { ensurePrivateDir, isOwnDir } from './private-dir.ts';
 import { type Listener, listen, listenInherited } from './socket.ts';
 import { effectiveUid, lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
@@ -33,6 +33,8 @@ async function main(): Promise<void> {
     socketPath: resolve(args.socket ?? found.socketPath),
     mode: uid === 0 || process.env.STATE_DIRECTORY === '/var/lib/warden' ? 'system' : 'user',
   };
+  const privateFolder = args.socket === null && found.privateSocketFolder;
+  ensurePrivateDir(dirname(places.socketPath), uid, privateFolder);
   const lock = lockState(places.stateDir);
   const daemon = await wire(places, log);
   const onConnection = daemon.server.accept;
@@ -47,7 +49,7 @@ async function main(): Promise<void> {
             path: places.socketPath,
             mode,
             group,
-            privateFolder: args.socket === null && found.privateSocketFolder,
+            privateFolder,
             onConnection,
             onError,
           })

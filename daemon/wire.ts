@@ -140,7 +140,8 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   const reloader = new Reloader({ store });
   const host: ServiceHost = {
     ledger: {
-      query: (filter, signal) => (filter.follow === true ? ledger.follow(filter, signal) : queryLedger(stateDir, filter)),
+      newest: (filter, limit) => queryLedger(stateDir, filter, { limit }),
+      follow: (filter, signal) => ledger.follow(filter, signal),
     },
     hasTerminal,
     status: async (administrator) => describeStatus(statusSources, administrator),

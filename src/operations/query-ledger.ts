@@ -4,7 +4,16 @@ import type { RequestContext } from './context.ts';
 
 /** The reading side of the ledger. */
 export interface LedgerReader {
-  query(filter: LedgerFilter, signal: AbortSignal): AsyncIterable<{ seq: bigint; json: string }>;
+  /** The newest `limit` that match, oldest first. */
+  newest(filter: LedgerFilter, limit: number): AsyncIterable<{ seq: bigint; json: string }>;
+  /** New ones as they become durable, until `signal` aborts. */
+  follow(filter: LedgerFilter, signal: AbortSignal): AsyncIterable<{ seq: bigint; json: string }>;
+}
+
+export interface LedgerQuestion {
+  readonly filter: Omit<LedgerFilter, 'uid'>;
+  readonly limit: number;
+  readonly follow: boolean;
 }
 
 /**
@@ -12,11 +21,20 @@ export interface LedgerReader {
  * is decided here and not by anything in the request.
  */
 export async function* queryLedger(
-  filter: Omit<LedgerFilter, 'uid'>,
+  { filter, limit, follow }: LedgerQuestion,
   reader: LedgerReader,
   context: RequestContext,
 ): AsyncIterable<{ seq: bigint; json: string }> {
   const { auditors } = context.world.snapshot.settings;
   const seesAll = (await isAdministrator(context)) || (await callerMatches(auditors, context));
-  yield* reader.query(seesAll ? filter : { ...filter, uid: context.connection.caller.uid }, context.signal);
+  const visible = seesAll ? filter : { ...filter, uid: context.connection.caller.uid };
+  // Begun before the old ones are read, so that nothing falls between the two; what both have is given once.
+  const coming = follow ? reader.follow(visible, context.signal) : null;
+  let last = 0n;
+  for await (const line of reader.newest(visible, limit)) {
+    last = line.seq;
+    yield line;
+  }
+  if (coming === null) return;
+  for await (const line of coming) if (line.seq > last) yield line;
 }

@@ -1,8 +1,8 @@
 import type { RequestContext, World } from '../operations/context.ts';
 import type { Explanation } from '../operations/explain.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
+import type { LedgerQuestion } from '../operations/query-ledger.ts';
 import type { SignOutput } from '../operations/sign.ts';
-import type { LedgerFilter } from '../ledger/query.ts';
 import { formatCertificateLine } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import { formatPublicKey } from '../ssh/public-key.ts';
@@ -86,17 +86,16 @@ export function toExplainResponse(explanation: Explanation, { world, requestId }
   };
 }
 
-export function toLedgerFilter(query: LedgerQuery): Omit<LedgerFilter, 'uid'> {
-  return {
-    limit: query.limit === 0 ? 100 : query.limit,
-    follow: query.follow,
+export function toLedgerQuestion(query: LedgerQuery): LedgerQuestion {
+  const filter = {
     ...(query.actor === '' ? {} : { actor: query.actor }),
     ...(query.kind === '' ? {} : { kind: query.kind }),
     ...(query.outcome === '' ? {} : { outcome: query.outcome }),
     ...(query.since === undefined ? {} : { since: query.since.getTime() }),
     ...(query.until === undefined ? {} : { until: query.until.getTime() }),
     ...(query.serial === '' ? {} : { serial: query.serial }),
-    ...(query.requestId === '' ? {} : { requestId: query.requestId }),
+    ...(query.requestId === '' ? {} : { request_id: query.requestId }),
     ...(query.reason === '' ? {} : { reason: query.reason }),
   };
+  return { filter, limit: query.limit === 0 ? 100 : query.limit, follow: query.follow };
 }

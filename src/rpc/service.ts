@@ -11,7 +11,7 @@ import {
   toActor,
   toAuthorities,
   toExplainResponse,
-  toLedgerFilter,
+  toLedgerQuestion,
   toSignResponse,
   toTimestamp,
 } from './encode.ts';
@@ -87,7 +87,7 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
     QueryLedger: serverStream<QueryLedgerRequest, LedgerRecord>(
       deps,
       { method: 'QueryLedger', recordAs: null },
-      (request, context) => queryLedger(toLedgerFilter(parseQueryRequest(request)), host.ledger, context),
+      (request, context) => queryLedger(toLedgerQuestion(parseQueryRequest(request)), host.ledger, context),
     ),
 
     Reload: unary<ReloadRequest, ReloadResponse>(deps, { method: 'Reload', recordAs: null }, async (_request, context) => {
