@@ -58,23 +58,43 @@ export interface LedgerEntry {
   readonly changes?: readonly string[];
 }
 
-export type LedgerKind =
-  | 'start'
-  | 'stop'
-  | 'reload'
-  | 'sign'
-  | 'issue'
-  | 'host'
-  | 'fetch'
-  | 'exec_start'
-  | 'exec_end'
-  | 'explain'
-  | 'revoke'
-  | 'break_glass'
-  | 'checkpoint'
-  | 'recovered'
-  | 'ccr'
-  | 'creds';
+/** A record as it stands in the file: what was recorded, and what the ledger added to it. */
+export interface RecordedEntry extends LedgerEntry {
+  readonly v: 1;
+  readonly seq: number;
+  /** Hash of the record before, hex; 64 zeros in the first. */
+  readonly prev: string;
+  /** RFC 3339 UTC, milliseconds. */
+  readonly time: string;
+  /** Of a checkpoint or recovered record: fingerprint of the ledger's key, as `SHA256:…`. */
+  readonly signer?: string;
+  /** Ed25519, base64, over the 32 bytes of `prev` and the line's bytes before `,"signature"`. */
+  readonly signature?: string;
+  /** SHA-256 over the 32 bytes of `prev` and the line's bytes before `,"hash"`, hex. */
+  readonly hash: string;
+}
+
+export const LEDGER_KINDS = [
+  'start',
+  'stop',
+  'reload',
+  'sign',
+  'issue',
+  'host',
+  'fetch',
+  'exec_start',
+  'exec_end',
+  'explain',
+  'revoke',
+  'break_glass',
+  'checkpoint',
+  'recovered',
+  'ccr',
+  'creds',
+] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
+
+export const LEDGER_OUTCOMES = ['ok', 'refused', 'failed'] as const;
 
 export interface LedgerCaller {
   readonly uid: number;
