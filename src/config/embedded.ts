@@ -19,5 +19,5 @@ export function embeddedDefaults(): FolderContent {
 }
 
 function file(text: string): NonNullable<FolderContent['warden']> {
-  return { bytes: Buffer.from(text, 'utf8'), hash: createHash('sha256').update(text).digest('hex') };
+  return { bytes: new TextEncoder().encode(text), hash: createHash('sha256').update(text).digest('hex') };
 }

@@ -4,7 +4,7 @@ import type { Actor, Host } from '../inventory/actor.ts';
 import { digestOf } from './digest.ts';
 import { embeddedDefaults } from './embedded.ts';
 import { deepFreeze, FrozenMap, sameContent } from './frozen.ts';
-import type { ConfigParser, ParsedInventory, ParsedSettings } from './parser.ts';
+import { type ConfigParser, type ParsedInventory, type ParsedSettings, ParserFailure } from './parser.ts';
 import { wholeFile } from './problems.ts';
 import { type FolderContent, INVENTORY_FILE, type ReadFile, ROUTES_FILE, WARDEN_FILE } from './read-folder.ts';
 import type { ConfigProblem, Settings, Snapshot } from './snapshot.ts';
@@ -50,10 +50,17 @@ export class ConfigLoader {
     const { warden, inventory, hasRoutes, problems } = embedded ? embeddedDefaults() : content;
     const missing = embedded ? [] : missingFiles(content);
     if (problems.some((problem) => problem.file === '.')) return { candidate: null, problems };
-    const settings = warden === null ? null : await this.#parseSettings(warden);
+    const failures: ConfigProblem[] = [];
+    const settings =
+      warden === null
+        ? null
+        : await this.#parseSettings(warden).catch((thrown) => failed(WARDEN_FILE, thrown, failures));
     const context = settings?.context ?? { ceilingsSeconds: null, tenant: 'tenant:platform' };
-    const actors = inventory === null ? null : await this.#parseInventory(inventory, context);
-    const found = [...problems, ...missing, ...(settings?.problems ?? []), ...(actors?.problems ?? [])];
+    const actors =
+      inventory === null
+        ? null
+        : await this.#parseInventory(inventory, context).catch((thrown) => failed(INVENTORY_FILE, thrown, failures));
+    const found = [...problems, ...missing, ...failures, ...(settings?.problems ?? []), ...(actors?.problems ?? [])];
     if (found.length > 0 || settings === null || settings.settings === null || actors === null)
       return { candidate: null, problems: found };
     const frozen = await this.#freezeActors(actors);
@@ -110,6 +117,13 @@ export class ConfigLoader {
     this.#actors = { from: parse, map: new FrozenMap(entries), usesDigests };
     return this.#actors;
   }
+}
+
+// A parser that ran out of memory or time: nothing is remembered, so that the next load tries again.
+function failed(file: string, thrown: unknown, problems: ConfigProblem[]): null {
+  const why = thrown instanceof ParserFailure ? thrown.message : 'the parser failed';
+  problems.push(wholeFile(file, `could not be read: ${why}`, 'fewer or simpler entries; the log has the cause'));
+  return null;
 }
 
 function isEmpty(content: FolderContent): boolean {

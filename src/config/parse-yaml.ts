@@ -3,6 +3,7 @@ import { reportIssues } from './issues.ts';
 import { Problems } from './problems.ts';
 import { checkTree } from './yaml/check-tree.ts';
 import { toValue, type YamlNode } from './yaml/node.ts';
+import { quickYaml } from './yaml/quick.ts';
 import { readYaml } from './yaml/read.ts';
 
 export interface ParsedYaml<Output> {
@@ -41,7 +42,8 @@ export function parseYaml<Schema extends z.ZodType>(
 }
 
 function readTree(text: string, problems: Problems): YamlNode | null {
-  const { root, faults } = readYaml(text);
+  const quick = quickYaml(text);
+  const { root, faults } = quick === null ? readYaml(text) : { root: quick, faults: [] };
   for (const fault of faults) problems.atOffset(fault.offset, fault.message, fault.hint);
   if (root === null) {
     if (faults.length === 0) problems.atOffset(0, 'the file is empty', 'version: 1');

@@ -35,11 +35,16 @@ export interface ParsedInventory extends Parsed {
   readonly hosts: readonly Host[];
 }
 
-/** Turns bytes into validated data. In the daemon it is a worker; offline and in tests it runs in process. */
+/** Turns bytes into validated data. In the daemon it is a worker; offline and in tests it runs in process. @throws ParserFailure */
 export interface ConfigParser {
   settings(source: ConfigSource, configDir: string): Promise<ParsedSettings>;
   inventory(source: ConfigSource, context: InventoryContext): Promise<ParsedInventory>;
   /** Do the answers that an earlier parse took from the machine still hold? */
   factsHold(record: FactRecord): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** The parser itself gave up (out of memory, too slow, gone): says nothing of the file's content. */
+export class ParserFailure extends Error {
+  override readonly name = 'ParserFailure';
 }

@@ -57,6 +57,8 @@ function getent(database: string, name: string): number | null {
   if (/^\d+$/.test(name)) return null;
   const result = spawnSync('getent', ['--', database, name], {
     encoding: 'utf8',
+    // Not the caller's PATH: what runs here decides who may ask.
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     timeout: GETENT_TIMEOUT_MS,
     maxBuffer: 1024 * 1024,
     stdio: ['ignore', 'pipe', 'ignore'],

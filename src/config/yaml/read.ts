@@ -74,7 +74,8 @@ class TreeBuilder {
       return { kind: 'scalar', start, value: null };
     }
     if (isScalar(source)) {
-      const start = source.range?.[0] ?? place;
+      // Nothing written after a key: its place is the key's.
+      const start = source.value === null && source.source === '' ? place : (source.range?.[0] ?? place);
       const value = source.value;
       const plain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
       return this.#remember(source.anchor, { kind: 'scalar', start, value: plain });

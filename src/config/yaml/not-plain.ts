@@ -1,0 +1,2 @@
+/** Thrown inside the quick reader where a text is more than plain; never leaves it. */
+export class NotPlain extends Error {}
