@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Caller } from '../src/callers/caller.ts';
+import type { AttestedConnection as Connection } from '../src/callers/connection.ts';
 import { WardenError } from '../src/kernel/errors.ts';
 import {
   hasNoProgram,
@@ -16,19 +17,8 @@ import { executableDigests } from './executable-digest.ts';
 import { idMaps } from './id-map.ts';
 import { type Native, native } from './native.ts';
 
-/** One accepted connection and the process that made it. */
-export interface AttestedConnection {
-  readonly caller: Caller;
-  /**
-   * Whether the connection still belongs to the program that was attested; to be asked at each request. A few
-   * microseconds. `gone`: the process exited (whoever else holds the connection was never attested).
-   * `changed`: it runs another executable now.
-   */
-  check(): 'alive' | 'gone' | 'changed';
-  /** Lower-case hex, where exeSha256() has found it before on this connection (a running file can't be written). */
-  exeSha256Cached(): string | null;
-  /** Lower-case hex of the running executable; null where it can't be read or vouched for. */
-  exeSha256(): Promise<string | null>;
+/** What the daemon holds: the connection as operations see it, and what it has to give back. */
+export interface AttestedConnection extends Connection {
   /** Lets go of the process. To be called once the connection has closed. */
   close(): void;
 }
@@ -94,6 +84,8 @@ function connection(
     exeSha256Cached: () => sha256,
     exeSha256: async () => {
       if (facts.running === null || closed) return null;
+      // Found once, it holds for as long as the program runs: the kernel lets nobody write to a running file.
+      if (sha256 !== null) return sha256;
       sha256 = await executableDigests.digest(caller.pid, facts.running, () => check() === 'alive');
       return sha256;
     },

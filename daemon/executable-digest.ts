@@ -6,11 +6,12 @@ import { type FileVersion, native } from './native.ts';
 
 const CACHED = 1_024;
 /** Larger executables are not read at all: a sparse file of exabytes costs its owner nothing. */
-const LARGEST = 1024n ** 3n;
+const LARGEST = 512n * 1024n ** 2n;
 /** Reads go through libuv's four threads: two are left to everybody else, whatever callers run. */
 const AT_ONCE = 2;
 const WAITING = 256;
-const CHUNK = 1024 * 1024;
+/** Hashed in the event loop: a fraction of a millisecond each. */
+const CHUNK = 256 * 1024;
 /** A file changed this recently could change again within one tick of its clock, unseen in its times. */
 const SETTLED_NS = 2_000_000_000n;
 

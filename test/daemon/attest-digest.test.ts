@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createExecutableDigests } from '../../daemon/executable-digest.ts';
@@ -31,7 +31,6 @@ describe('the digest of an executable', () => {
     await startCaller(path, ['sh', '-c', 'exec "$@"', 'sh'], copy);
     const connection = await next();
     // Unlinked and put back: the running inode is the old one.
-    const { unlinkSync } = await import('node:fs');
     unlinkSync(copy);
     writeFileSync(copy, 'something else');
     expect(await connection.exeSha256()).toBe(sha256(python));

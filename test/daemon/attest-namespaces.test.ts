@@ -97,6 +97,26 @@ describe.runIf(isRoot)('across namespaces (needs root)', () => {
   });
 });
 
+describe.runIf(isRoot)('a daemon without CAP_SYS_PTRACE (needs root)', () => {
+  it('knows uid, groups and end of another user’s process, and not its program', async () => {
+    const daemon = await server(['setpriv', '--bounding-set=-sys_ptrace', '--inh-caps=-sys_ptrace']);
+    const { child, exited } = await startCaller(
+      daemon.path,
+      ['setpriv', '--reuid=4242', '--regid=4243', '--groups=4244'],
+      anyonesPython,
+    );
+    const { caller, check } = await daemon.json();
+    expect(caller).toMatchObject({ uid: 4242, gid: 4243, groups: [4244], pid: child.pid, exe: null, exeFile: null });
+    expect(check).toBe('alive');
+    daemon.say('digest');
+    expect(await daemon.json()).toEqual([null]);
+    child.kill('SIGKILL');
+    await exited;
+    daemon.say('check');
+    expect(await daemon.json()).toEqual(['gone']);
+  });
+});
+
 describe.runIf(isRoot)('a pid that the kernel gives to another process (needs root)', () => {
   it.each([
     ['socket', 'with the pidfd of the socket'],

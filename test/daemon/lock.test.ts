@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { takeLock } from '../../daemon/lock-file.ts';
@@ -115,8 +115,7 @@ describe('a lock file', () => {
     expect(readFileSync(join(dir, 'victim'), 'utf8')).toBe('precious');
   });
 
-  it.runIf(isRoot)('of another user is refused and kept (needs root)', async () => {
-    const { chownSync } = await import('node:fs');
+  it.runIf(isRoot)('of another user is refused and kept (needs root)', () => {
     const path = join(tempDir(), 'a.lock');
     writeFileSync(path, 'theirs');
     chownSync(path, 4242, 4242);
