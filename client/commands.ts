@@ -1,0 +1,433 @@
+import type { Command } from './command.ts';
+import type { OptionSpec } from './command-spec.ts';
+
+const TTL: OptionSpec = { type: 'string', value: 'TTL', summary: 'lifetime: 90m, 8h or a bare number of hours' };
+const REQUEST: Readonly<Record<string, OptionSpec>> = {
+  ttl: TTL,
+  principal: {
+    type: 'string',
+    value: 'NAME',
+    multiple: true,
+    summary: "only these of the actor's principals; repeatable",
+  },
+  reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
+  ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
+  'id-token-file': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
+    complete: 'file',
+  },
+};
+const PUBKEY: OptionSpec = {
+  type: 'string',
+  value: 'FILE',
+  summary: 'the public key (- is stdin)',
+  complete: 'file',
+};
+const STATE: OptionSpec = {
+  type: 'string',
+  value: 'DIR',
+  summary: 'read this state folder, without a daemon',
+  complete: 'folder',
+};
+const FILTERS: Readonly<Record<string, OptionSpec>> = {
+  actor: { type: 'string', value: 'ACTOR', summary: 'only this actor', complete: 'actor' },
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    summary: 'only this kind: sign, issue, reload …',
+    complete: ['start', 'stop', 'reload', 'sign', 'issue', 'host', 'explain', 'break_glass', 'checkpoint', 'recovered'],
+  },
+  outcome: {
+    type: 'string',
+    value: 'OUTCOME',
+    summary: 'ok, refused or failed',
+    complete: ['ok', 'refused', 'failed'],
+  },
+  reason: { type: 'string', value: 'CODE', summary: 'only this reason code' },
+  serial: { type: 'string', value: 'N', summary: 'only the certificate with this serial' },
+  request: { type: 'string', value: 'ID', summary: 'only this request' },
+  since: { type: 'string', value: 'TIME', summary: 'from then on: 2h, 7d or 2026-06-24T10:00:00Z' },
+  until: { type: 'string', value: 'TIME', summary: 'up to then, in the same forms' },
+};
+const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;
+
+/** Every command, in the order of help. The only list there is. */
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'init',
+    summary: 'write a working config folder: CA key, inventory with yourself as actor, warden.yaml',
+    positionals: [],
+    options: {
+      posture: {
+        type: 'string',
+        value: 'POSTURE',
+        summary: 'dev, test or prod; required, since nothing is guessed',
+        complete: ['dev', 'test', 'prod'],
+      },
+    },
+    notes: ['Writes to --config, else to your own config folder. Nothing is ever overwritten.'],
+    examples: [{ run: 'warden init --posture dev', says: 'a folder to try things out with, synthetic CA included' }],
+    load: () => import('./commands/init.ts'),
+  },
+  {
+    name: 'sign',
+    summary: 'get a short-lived certificate for a public key that you hold',
+    positionals: [ACTOR],
+    options: {
+      pubkey: PUBKEY,
+      ...REQUEST,
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        summary: 'where the certificate goes (- is stdout)',
+        complete: 'file',
+      },
+      'if-expiring': {
+        type: 'string',
+        value: 'TIME',
+        summary: 'do nothing while the present certificate lasts longer than this',
+      },
+    },
+    notes: [
+      'Without --pubkey: the first of ~/.ssh/id_ed25519.pub, id_ecdsa.pub and id_rsa.pub, else the only key of the ssh-agent.',
+      "The certificate lands beside the key as KEY-cert.pub, where ssh finds it; for an agent's key as ~/.ssh/warden-ACTOR-cert.pub. --pubkey - writes it to stdout.",
+      'WARDEN_POLICY_SUBJECT is the subject that the decision point is asked about; without it, the actor.',
+    ],
+    examples: [
+      { run: 'warden sign adm-example', says: 'a certificate for your default key, beside it' },
+      { run: 'warden sign agt-ci --pubkey ci.pub --ttl 15m', says: 'for a quarter of an hour' },
+      {
+        run: 'warden sign atm-backup --pubkey backup.pub --if-expiring 1h',
+        says: 'in a timer: renew when an hour is left',
+      },
+      { run: 'ssh-add -L | head -1 | warden sign adm-example --pubkey - > cert.pub', says: 'from stdin to stdout' },
+    ],
+    load: () => import('./commands/sign.ts'),
+  },
+  {
+    name: 'issue',
+    summary: 'make a new key pair here and get a certificate for it',
+    positionals: [ACTOR],
+    options: {
+      type: {
+        type: 'string',
+        value: 'TYPE',
+        summary: 'ed25519 (default), ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-3072 or rsa-4096',
+        complete: ['ed25519', 'ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'rsa-3072', 'rsa-4096'],
+      },
+      ...REQUEST,
+      out: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        summary: 'the private key; beside it FILE.pub and FILE-cert.pub',
+        complete: 'file',
+      },
+      force: { type: 'boolean', summary: 'replace a key that is there' },
+      agent: { type: 'boolean', summary: 'put key and certificate into the running ssh-agent, write no file' },
+    },
+    notes: [
+      'Only the public key travels. The private key is written with mode 0600, by default to ~/.ssh/warden-ACTOR, or goes into the ssh-agent for as long as the certificate lasts.',
+    ],
+    examples: [
+      { run: 'warden issue agt-ci --ttl 1h --agent', says: 'a key that lives in the agent for an hour' },
+      { run: 'warden issue atm-backup --out backup_key', says: 'backup_key, backup_key.pub and backup_key-cert.pub' },
+    ],
+    load: () => import('./commands/issue.ts'),
+  },
+  {
+    name: 'ca',
+    summary: 'show the public keys that certificates are signed with, ready for sshd',
+    positionals: [],
+    options: {},
+    notes: ['With --quiet only the key lines: warden ca --quiet > /etc/ssh/warden_ca.pub.'],
+    examples: [{ run: 'warden ca', says: 'keys, TrustedUserCAKeys and AuthorizedPrincipalsFile lines' }],
+    load: () => import('./commands/ca.ts'),
+  },
+  {
+    name: 'actors',
+    summary: 'list the actors that you may ask for',
+    positionals: [],
+    options: {},
+    notes: ['Administrators see every actor; which ones they may use themselves is marked. --quiet prints names only.'],
+    examples: [{ run: 'warden actors', says: 'names, types, principals, lifetimes' }],
+    load: () => import('./commands/actors.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'show what the daemon is, in which posture, and how its dependencies are',
+    positionals: [],
+    options: { watch: { type: 'boolean', summary: 'print it again at each change' } },
+    notes: ['Exit code 0 where everything is serving, 4 where something is not.'],
+    examples: [{ run: 'warden status --watch --json', says: 'one JSON object per change' }],
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'explain sign',
+    summary: 'walk a sign request step by step without signing anything',
+    positionals: [ACTOR],
+    options: {
+      pubkey: PUBKEY,
+      ...REQUEST,
+      ask: { type: 'boolean', summary: 'ask the decision point for real; that is recorded' },
+    },
+    notes: [
+      'Exit code 0 where it would be allowed or the decision point would be asked, 1 where it would be refused, 4 for a fault.',
+    ],
+    examples: [{ run: 'warden explain sign agt-ci --ttl 48h', says: 'which step says no, and what it needed' }],
+    load: () => import('./commands/explain-sign.ts'),
+  },
+  {
+    name: 'explain',
+    summary: 'print the page on a reason code',
+    positionals: [{ name: 'CODE', required: false }],
+    options: {},
+    notes: ['Without a code: the list of all codes.'],
+    examples: [{ run: 'warden explain ttl_out_of_bounds', says: 'what it means, why it happens, what to do' }],
+    load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'ledger verify',
+    summary: 'check that no record was altered, removed, reordered or cut off',
+    positionals: [],
+    options: { state: STATE },
+    notes: [
+      'Reads the state folder itself, no daemon needed. Exit code 0 whole, 1 broken (with the line), 2 unusable.',
+    ],
+    examples: [{ run: 'warden ledger verify --state /var/lib/warden', says: "the system daemon's ledger" }],
+    load: () => import('./commands/ledger-verify.ts'),
+  },
+  {
+    name: 'ledger tail',
+    summary: 'show the last records and go on with --follow',
+    positionals: [],
+    options: {
+      lines: { type: 'string', value: 'N', summary: 'how many, 20 by default' },
+      follow: { type: 'boolean', summary: 'go on with new records as they come' },
+      state: STATE,
+    },
+    notes: ['You see your own records; auditors and administrators see all.'],
+    examples: [{ run: 'warden ledger tail --follow', says: 'what happens, as it happens' }],
+    load: () => import('./commands/ledger-tail.ts'),
+  },
+  {
+    name: 'ledger query',
+    summary: 'find records',
+    positionals: [],
+    options: {
+      ...FILTERS,
+      limit: { type: 'string', value: 'N', summary: 'the last N that match, 100 by default, at most 10000' },
+      state: STATE,
+    },
+    notes: ['With --json one record a line, as it stands in the ledger.'],
+    examples: [
+      { run: 'warden ledger query --actor agt-ci --outcome refused --since 7d', says: 'what was refused this week' },
+      { run: 'warden ledger query --serial 1234 --json', says: 'the record of one certificate' },
+    ],
+    load: () => import('./commands/ledger-query.ts'),
+  },
+  {
+    name: 'ledger export',
+    summary: 'write every record, oldest first, as JSON lines',
+    positionals: [],
+    options: {
+      ...FILTERS,
+      state: STATE,
+      format: { type: 'string', value: 'FORMAT', summary: 'jsonl (default) or csv', complete: ['jsonl', 'csv'] },
+      fields: { type: 'string', value: 'NAMES', summary: 'only these fields, with commas between' },
+      out: { type: 'string', short: 'o', value: 'FILE', summary: 'where to; stdout by default', complete: 'file' },
+    },
+    notes: [
+      'Reads the state folder itself. The lines are byte for byte those of the ledger, so the chain can be checked elsewhere.',
+    ],
+    examples: [{ run: 'warden ledger export --since 30d --out june.jsonl', says: 'a month for an auditor' }],
+    load: () => import('./commands/ledger-export.ts'),
+  },
+  {
+    name: 'ledger accept',
+    summary: 'accept a break in the ledger after you have looked into it',
+    positionals: [],
+    options: {
+      state: STATE,
+      reason: { type: 'string', value: 'TEXT', summary: 'why; it is recorded' },
+    },
+    notes: [
+      'For a state folder put back from a copy, or a ledger that was damaged. The break itself stays visible; the daemon must be stopped.',
+    ],
+    examples: [
+      {
+        run: 'warden ledger accept --reason "restored from the backup of 1 June"',
+        says: 'lets the daemon start again',
+      },
+    ],
+    load: () => import('./commands/ledger-accept.ts'),
+  },
+  {
+    name: 'check',
+    summary: 'validate the config folder as the daemon would, without one',
+    positionals: [],
+    options: {
+      diff: { type: 'boolean', summary: 'say who would gain and who would lose what against the running daemon' },
+      against: { type: 'string', value: 'DIR', summary: 'the same against another config folder', complete: 'folder' },
+    },
+    notes: ['Exit code 0 conforms, 1 with problems, 2 unusable.'],
+    examples: [{ run: 'warden check --config /etc/warden', says: 'every problem with file, line and mend' }],
+    load: () => import('./commands/check.ts'),
+  },
+  {
+    name: 'reload',
+    summary: 'make the daemon read its config folder again',
+    positionals: [],
+    options: {},
+    notes: ['For administrators. The daemon does this by itself when a file changes.'],
+    examples: [{ run: 'warden reload', says: 'who gained and who lost what' }],
+    load: () => import('./commands/reload.ts'),
+  },
+  {
+    name: 'break-glass',
+    summary: 'open the policy gate for a bounded time while its decision point is down',
+    positionals: [],
+    options: {
+      reason: { type: 'string', value: 'TEXT', summary: 'why; required, it is recorded' },
+      for: { type: 'string', value: 'TIME', summary: 'how long, such as 30m; required' },
+      ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the ledger' },
+      close: { type: 'boolean', summary: 'close it again' },
+    },
+    notes: [
+      'Only for callers that policy.break_glass.callers names, and only at a terminal. A refusal of the decision point still holds.',
+    ],
+    examples: [
+      { run: 'warden break-glass --reason "flex-auth down, INC-7" --for 30m', says: 'each release is marked' },
+    ],
+    load: () => import('./commands/break-glass.ts'),
+  },
+  {
+    name: 'registry build',
+    summary: 'turn the inventory into the registry snapshot for flex-auth',
+    positionals: [],
+    options: {
+      out: { type: 'string', short: 'o', value: 'FILE', summary: 'where to; stdout by default', complete: 'file' },
+    },
+    notes: ['Same inventory, same bytes.'],
+    examples: [{ run: 'warden registry build --out registry_snapshot.json', says: 'hand this to flex-auth' }],
+    load: () => import('./commands/registry-build.ts'),
+  },
+  {
+    name: 'registry check',
+    summary: 'validate a registry snapshot and report its drift from the inventory',
+    positionals: [{ name: 'FILE', required: true, complete: 'file' }],
+    options: {},
+    notes: ['Exit code 0 conforms, 1 with findings, 2 unusable.'],
+    examples: [{ run: 'warden registry check registry_snapshot.json', says: 'what was forgotten to hand over' }],
+    load: () => import('./commands/registry-check.ts'),
+  },
+  {
+    name: 'inventory scorecard',
+    summary: 'look for weak places in the inventory',
+    positionals: [],
+    options: {
+      state: { ...STATE, summary: 'find unused actors in the ledger of this state folder' },
+      registry: {
+        type: 'string',
+        value: 'FILE',
+        summary: 'report drift from this registry snapshot',
+        complete: 'file',
+      },
+    },
+    notes: ['Offline. Exit code 0 conforms, 1 with findings, 2 unusable.'],
+    examples: [{ run: 'warden inventory scorecard', says: 'names, lifetimes, shared principals, missing callers' }],
+    load: () => import('./commands/inventory-scorecard.ts'),
+  },
+  {
+    name: 'smoke policy',
+    summary: 'try the gate end to end: one allow, one deny, evidence without secrets',
+    positionals: [],
+    options: {
+      actor: {
+        type: 'string',
+        value: 'ACTOR',
+        summary: 'the actor to sign for; the first usable one by default',
+        complete: 'actor',
+      },
+      'deny-ttl': { type: 'string', value: 'TTL', summary: 'the lifetime that must be refused, 999h by default' },
+      evidence: { type: 'string', value: 'FILE', summary: 'append the evidence as JSON lines', complete: 'file' },
+    },
+    notes: ['Uses a key pair that exists in memory only. Exit code 0 as expected, 1 not, 2 unusable.'],
+    examples: [
+      {
+        run: 'warden smoke policy --actor agt-ci --evidence smoke.jsonl',
+        says: 'before policy.enabled is turned on for all',
+      },
+    ],
+    load: () => import('./commands/smoke-policy.ts'),
+  },
+  {
+    name: 'double flex-auth',
+    summary: 'run the flex-auth double: a synthetic decision point with registry, policy and decision log',
+    positionals: [],
+    options: {
+      addr: { type: 'string', value: 'ADDR', summary: 'HOST:PORT or unix:///path, 127.0.0.1:8080 by default' },
+      registry: { type: 'string', value: 'FILE', summary: 'registry snapshot; required', complete: 'file' },
+      policy: {
+        type: 'string',
+        value: 'FILE',
+        summary: 'policy package; the one built in by default',
+        complete: 'file',
+      },
+      log: { type: 'string', value: 'FILE', summary: 'decision log, JSON lines', complete: 'file' },
+    },
+    notes: ['For dev and tests; refuses where the config in force says prod. SIGHUP reads the registry again.'],
+    examples: [
+      {
+        run: 'warden double flex-auth --registry registry_snapshot.json',
+        says: 'answers POST /v1/check on 127.0.0.1:8080',
+      },
+    ],
+    load: () => import('./commands/double-flex-auth.ts'),
+  },
+  {
+    name: 'demo',
+    summary: 'show it all in half a minute in a temporary folder: daemon, certificate, ssh login, refusals, ledger',
+    positionals: [],
+    options: {},
+    notes: ['Leaves nothing behind. What this machine lacks is left out with a line that says so.'],
+    examples: [{ run: 'warden demo', says: 'from nothing to a real login' }],
+    load: () => import('./commands/demo.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    positionals: [{ name: 'SHELL', required: true, complete: ['bash', 'zsh', 'fish'] }],
+    options: {},
+    notes: ['Actors are completed by asking the daemon.'],
+    examples: [
+      { run: 'source <(warden completion bash)', says: 'in ~/.bashrc' },
+      { run: 'warden completion fish > ~/.config/fish/completions/warden.fish', says: 'for fish' },
+    ],
+    load: () => import('./commands/completion.ts'),
+  },
+  {
+    name: 'version',
+    summary: 'print the version of this client',
+    positionals: [],
+    options: {},
+    notes: [],
+    examples: [],
+    load: () => import('./commands/version.ts'),
+  },
+  {
+    name: 'help',
+    summary: 'show what a command does and takes',
+    positionals: [
+      { name: 'COMMAND', required: false, complete: 'command' },
+      { name: 'SUBCOMMAND', required: false },
+    ],
+    options: {},
+    notes: [],
+    examples: [{ run: 'warden help ledger query', says: 'one command in full' }],
+    load: () => import('./commands/help.ts'),
+  },
+];

@@ -1,0 +1,45 @@
+import { formatSeconds } from '../../src/kernel/duration.ts';
+import { type Actor, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
+import { withDaemon } from '../connect.ts';
+import type { Invocation } from '../invocation.ts';
+import { columns } from '../output.ts';
+
+/** What the caller may ask for. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { out } = invocation;
+  const { fullName, methods } = WardenDefinition;
+  const { actors } = await withDaemon(invocation, (channel) =>
+    // An administrator's answer holds every actor: 100,000 of them are some 20 MB.
+    channel.unary(fullName, methods.listActors, {}, { maxMessageBytes: 64 * 1024 * 1024 }),
+  );
+  if (out.json) out.object({ actors: actors.map(toJsonActor) });
+  else if (out.quiet)
+    for (const { name, usable } of actors) {
+      if (usable) out.line(name);
+    }
+  else if (actors.length === 0) out.line('no actor of the inventory lists you among its callers');
+  else for (const row of columns([HEAD, ...actors.map(toRow)])) out.line(row);
+  return 0;
+}
+
+const HEAD = ['ACTOR', 'TTL', 'MAX', 'MATURITY', 'YOURS', 'PRINCIPALS'];
+
+function toRow(actor: Actor): string[] {
+  const { name, ttlSeconds, maxTtlSeconds, maturity, usable, principals } = actor;
+  const [ttl, max] = [ttlSeconds, maxTtlSeconds].map((seconds) => formatSeconds(Number(seconds)));
+  return [name, ttl ?? '', max ?? '', maturity, usable ? 'yes' : 'no', principals.join(' ')];
+}
+
+function toJsonActor(actor: Actor): Record<string, unknown> {
+  return {
+    name: actor.name,
+    type: actor.type,
+    principals: actor.principals,
+    ttl_seconds: actor.ttlSeconds,
+    max_ttl_seconds: actor.maxTtlSeconds,
+    maturity: actor.maturity,
+    tenant: actor.tenant,
+    allowed_subjects: actor.allowedSubjects,
+    usable: actor.usable,
+  };
+}

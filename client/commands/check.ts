@@ -1,0 +1,46 @@
+import { resolve } from 'node:path';
+import { usageError } from '../args.ts';
+import { loadFolder, namedConfigFolder } from '../config-offline.ts';
+import type { Invocation } from '../invocation.ts';
+
+/** 0 conforms, 1 with problems, 2 where there is nothing to check. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, out } = invocation;
+  const checked = await loadFolder(namedConfigFolder(invocation));
+  const { dir, config, problems, empty } = checked;
+  if (empty) throw usageError(`there is no config in ${dir}`, 'name a folder with --config, or make one: warden init');
+  const against = args.string('against');
+  let changes: readonly string[] | undefined;
+  let compared = '';
+  if (config !== null && (against !== undefined || args.flag('diff'))) {
+    const { changesAgainstDaemon, changesAgainstFolder } = await import('../config-changes.ts');
+    compared = against === undefined ? 'the running daemon' : resolve(against);
+    changes =
+      against === undefined
+        ? await changesAgainstDaemon(config, invocation)
+        : await changesAgainstFolder(config, against);
+  }
+  if (out.json) {
+    const { hash, actors, warnings } = config ?? {};
+    out.object({ conforms: config !== null, folder: dir, hash, actors: actors?.size, problems, warnings, changes });
+  } else {
+    for (const problem of problems) {
+      const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
+      out.line({ text: `${place}:`, style: 'bold' }, ` ${problem.message}`);
+      out.line(`  write: ${problem.hint}`);
+    }
+    for (const warning of config?.warnings ?? []) out.line({ text: 'warning: ', style: 'yellow' }, warning);
+    if (changes !== undefined) {
+      if (changes.length === 0) out.line(`nothing would change against ${compared}`);
+      for (const change of changes) out.line(change);
+    }
+    if (config !== null) {
+      const { posture } = config.settings;
+      out.note(
+        { text: 'conforms', style: 'green' },
+        `: ${dir}, posture ${posture}, ${config.actors.size} actors, ${config.hash.slice(0, 12)}`,
+      );
+    } else out.note(`${problems.length} problems in ${dir}`);
+  }
+  return config === null ? 1 : 0;
+}

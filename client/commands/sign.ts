@@ -1,0 +1,42 @@
+import { WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
+import { checkWritable, writeAtomically } from '../atomic-file.ts';
+import { withDaemon } from '../connect.ts';
+import { evidenceJson, printEvidence, readSignResponse } from '../evidence.ts';
+import { findKey } from '../find-key.ts';
+import type { Invocation } from '../invocation.ts';
+import { readSignRequest } from '../sign-request.ts';
+
+/** A certificate for a key that the user holds. The order matters: nothing is issued that could not be written. */
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, out } = invocation;
+  const actor = args.positional(0);
+  const ifExpiringMs = args.durationMs('if-expiring');
+  const key = await findKey(invocation, actor);
+  const named = args.string('out');
+  const target = named === '-' ? null : (named ?? key.certificatePath);
+  const request = readSignRequest(invocation, key.line, 1);
+  if (target !== null) checkWritable(target);
+
+  if (ifExpiringMs !== undefined && target !== null) {
+    const { presentCertificate } = await import('../present-certificate.ts');
+    const present = presentCertificate(target, { ...request, now: Date.now() });
+    if (present !== null && present.leftMs > ifExpiringMs) {
+      if (out.json) out.object({ actor, renewed: false, certificate_file: target, valid_before: present.validBefore });
+      else out.note(`nothing to do: ${target} lasts until ${present.validBefore}`);
+      return 0;
+    }
+  }
+
+  const { fullName, methods } = WardenDefinition;
+  const response = await withDaemon(invocation, (channel) => channel.unary(fullName, methods.sign, request));
+  const { certificate, evidence } = readSignResponse(response);
+  if (target !== null) writeAtomically({ path: target, bytes: `${certificate}\n`, mode: 0o644, replace: true });
+  if (out.json) {
+    out.object({ actor, renewed: true, certificate_file: target ?? undefined, certificate, ...evidenceJson(evidence) });
+  } else if (target === null) out.raw(`${certificate}\n`);
+  else {
+    printEvidence(out, target, evidence);
+    if (key.from === 'agent' && named === undefined) out.note(`  use it: ssh -o CertificateFile=${target} HOST`);
+  }
+  return 0;
+}

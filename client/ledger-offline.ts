@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { listLedgerFiles } from '../src/ledger/files.ts';
+import { type LedgerFilter, queryLedger } from '../src/ledger/query.ts';
+import type { QueryLedgerRequest } from '../src/rpc/generated/warden/v1/warden.ts';
+import { usageError } from './args.ts';
+import { whyFile } from './bounded-file.ts';
+import type { Invocation } from './invocation.ts';
+import { stateFolder } from './paths.ts';
+
+/** The state folder of --state, else the one that a daemon of this machine would use. @throws WardenError exit 2 where there is no ledger in it */
+export async function ledgerFolder({ args, env }: Invocation): Promise<string> {
+  const dir = resolve(args.string('state') || stateFolder(env));
+  const hint = 'name the state folder of the daemon: --state DIR (warden status tells administrators)';
+  const found = await listLedgerFiles(dir).catch((error: unknown) => {
+    throw usageError(`cannot read ${dir}: ${whyFile(error)}`, hint);
+  });
+  if (found.length === 0) throw usageError(`there is no ledger in ${dir}`, hint);
+  return dir;
+}
+
+/** The filter of the wire, as the files are searched. */
+export function toLedgerFilter(request: QueryLedgerRequest): LedgerFilter {
+  return {
+    ...(request.actor !== '' && { actor: request.actor }),
+    ...(request.kind !== '' && { kind: request.kind }),
+    ...(request.outcome !== '' && { outcome: request.outcome }),
+    ...(request.reason !== '' && { reason: request.reason }),
+    ...(request.requestId !== '' && { request_id: request.requestId }),
+    ...(request.serial !== '' && { serial: request.serial }),
+    ...(request.since !== undefined && { since: request.since.getTime() }),
+    ...(request.until !== undefined && { until: request.until.getTime() }),
+  };
+}
+
+/** The last records that match, oldest first, as they stand in the files. */
+export async function* lastRecords(invocation: Invocation, request: QueryLedgerRequest): AsyncGenerator<string> {
+  const dir = await ledgerFolder(invocation);
+  for await (const { json } of queryLedger(dir, toLedgerFilter(request), { limit: request.limit })) yield json;
+}

@@ -1,0 +1,74 @@
+import type { Dependency, PolicyStatus, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
+import { shortTime } from './evidence.ts';
+import { columns, type Output, type Piece } from './output.ts';
+
+/** The status for a person: what runs, what it depends on, what to read. */
+export function printStatus(status: StatusResponse, out: Output): void {
+  const { snapshot, ledger, policy } = status;
+  const since = status.startedAt === undefined ? '' : `, since ${shortTime(status.startedAt)}`;
+  out.line(
+    { text: `wardend ${status.version}`, style: 'bold' },
+    ` · ${status.posture} · ${status.mode} mode · pid ${status.pid}${since}`,
+  );
+  const rows: string[][] = [];
+  if (snapshot !== undefined) {
+    const loaded = snapshot.loadedAt === undefined ? '' : `, loaded ${shortTime(snapshot.loadedAt)}`;
+    rows.push([
+      'config',
+      `generation ${snapshot.generation} (${snapshot.hash.slice(0, 12)}), ${snapshot.actors} actors${loaded}`,
+    ]);
+  }
+  rows.push(['backend', status.backend]);
+  if (ledger !== undefined) {
+    const counted = ledger.refusalsCounted > 0n ? `, ${ledger.refusalsCounted} refusals counted only` : '';
+    rows.push(['ledger', `record ${ledger.seq}${ledger.writable ? '' : ', not writable'}${counted}`]);
+  }
+  rows.push([
+    'work',
+    `${status.certificatesIssued} issued, ${status.refusals} refused, ${status.connections} connected`,
+  ]);
+  if (policy?.enabled) rows.push(['gate', gateLine(policy)]);
+  if (status.configDir !== '') rows.push(['folders', `${status.configDir} and ${status.stateDir}`]);
+  for (const row of columns(rows)) out.line(`  ${row}`);
+  for (const dependency of status.dependencies) out.line(...dependencyLine(dependency));
+  for (const problem of snapshot?.problems ?? []) out.line({ text: '  not in force: ', style: 'red' }, problem);
+  for (const change of snapshot?.changes ?? []) out.line(`  changed: ${change}`);
+  for (const notice of status.notices) out.line({ text: '  note: ', style: 'yellow' }, notice);
+}
+
+function gateLine(policy: PolicyStatus): string {
+  const closed = policy.failClosed ? 'fail closed' : 'fail open';
+  const who = policy.double ? 'synthetic double' : `${policy.protocol} at ${policy.url}`;
+  const counts = `${policy.asked} asked, ${policy.cacheHits} from cache, ${policy.shared} shared, ${policy.faults} faults`;
+  const glass =
+    policy.breakGlassUntil === undefined ? '' : `; BREAK-GLASS OPEN until ${shortTime(policy.breakGlassUntil)}`;
+  return `${who}, ${closed}, breaker ${policy.breaker}; ${counts}${glass}`;
+}
+
+function dependencyLine({ name, state, detail, hint }: Dependency): Piece[] {
+  const style = state === 'serving' ? 'green' : state === 'off' ? 'dim' : 'red';
+  const words = state.replace('_', ' ');
+  return [
+    '  ',
+    { text: words.padEnd(11), style },
+    `  ${name}`,
+    detail === '' ? '' : `: ${detail}`,
+    hint === '' ? '' : `; ${hint}`,
+  ];
+}
+
+/** The whole status with names as on the wire in snake case. */
+export function statusJson(status: StatusResponse): unknown {
+  return snakeCase(status);
+}
+
+function snakeCase(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeCase);
+  if (value === null || typeof value !== 'object' || value instanceof Date) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`),
+      snakeCase(inner),
+    ]),
+  );
+}
