@@ -1,37 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
-import { z } from 'zod';
-import { ACTOR_TYPES, type Actor } from '../../src/inventory/actor.ts';
-
-const schema = z.object({
-  actors: z.array(
-    z.object({
-      name: z.string(),
-      type: z.enum(ACTOR_TYPES),
-      principals: z.array(z.string()),
-      ttl_hours: z.number(),
-      max_ttl_hours: z.number(),
-      tenant: z.string().default('tenant:platform'),
-      allowed_subjects: z.array(z.string()).optional(),
-    }),
-  ),
-});
+import { parseInventory } from '../../src/config/parse.ts';
+import type { Actor } from '../../src/inventory/actor.ts';
 
 export const examples = new URL('../../examples/', import.meta.url);
 
-/** The actors of an example inventory, as far as the registry looks at them. */
-export function readInventory(name: string): Actor[] {
-  const { actors } = schema.parse(parse(readFileSync(new URL(name, examples), 'utf8')));
-  return actors.map((entry) =>
-    anActor(entry.name, {
-      type: entry.type,
-      principals: entry.principals,
-      ttlSeconds: entry.ttl_hours * 3600,
-      maxTtlSeconds: entry.max_ttl_hours * 3600,
-      tenant: entry.tenant,
-      ...(entry.allowed_subjects === undefined ? {} : { allowedSubjects: entry.allowed_subjects }),
-    }),
-  );
+/** The actors of an example inventory, as the daemon loads it. */
+export function readInventory(name: string): readonly Actor[] {
+  const source = { file: name, bytes: readFileSync(new URL(name, examples)) };
+  const ceilingsSeconds = { adm: 48 * 3600, agt: 24 * 3600, atm: 8 * 3600 };
+  const nothing = { uid: () => null, gid: () => null, realPath: () => null };
+  const parsed = parseInventory(source, { ceilingsSeconds, tenant: PLATFORM.tenant }, nothing);
+  if (parsed.problems.length > 0) throw new Error(`${name}: ${JSON.stringify(parsed.problems)}`);
+  return parsed.actors;
 }
 
 /** An actor with the defaults of the inventory. */
