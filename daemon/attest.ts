@@ -15,7 +15,8 @@ import {
 } from './caller-facts.ts';
 import { executableDigests } from './executable-digest.ts';
 import { idMaps } from './id-map.ts';
-import { type Native, native } from './native.ts';
+import { native } from './native.ts';
+import type { Native } from './system-calls.ts';
 
 /** What the daemon holds: the connection as operations see it, and what it has to give back. */
 export interface AttestedConnection extends Connection {

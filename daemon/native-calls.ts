@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { FileIdentity } from '../src/callers/caller.ts';
-import type { Native } from './native.ts';
+import type { Native } from './system-calls.ts';
 
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;

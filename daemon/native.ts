@@ -1,64 +1,7 @@
 import { createRequire } from 'node:module';
-import type { FileIdentity } from '../src/callers/caller.ts';
 import { WardenError } from '../src/kernel/errors.ts';
 import { bindCalls, type Koffi } from './native-calls.ts';
-
-/**
- * The few system calls that Node has no word for, through koffi. Numbers are those of Linux's generic socket
- * ABI (x86-64, arm64, riscv64, s390x). Loaded at first use, so that a program that never attests anybody
- * starts without it. Every function is one call of a microsecond or so, and none blocks.
- */
-export interface Native {
-  /** SO_PEERCRED: the peer's ids when it called connect(), in this process's namespaces; pid 0 where invisible. */
-  peerCredentials(fd: number): { readonly pid: number; readonly uid: number; readonly gid: number };
-  /** SO_PEERGROUPS: supplementary groups at connect(). */
-  peerGroups(fd: number): number[];
-  /** SO_PEERPIDFD (Linux 6.5): a pidfd of the process that called connect(), close-on-exec. */
-  peerPidfd(fd: number): number | 'unsupported' | 'gone';
-  /** pidfd_open (Linux 5.3). */
-  pidfdOpen(pid: number): number | 'unsupported' | 'gone';
-  /** False once the process behind a pidfd has exited, reaped or not. */
-  pidfdAlive(pidfd: number): boolean;
-  /**
-   * Device and inode, from what the kernel has in memory: no file server is asked (AT_STATX_DONT_SYNC), so
-   * that a caller running off a hung network or FUSE mount of its own can't stop the event loop. Null where
-   * the path can't be resolved or reached.
-   */
-  identify(path: string): FileIdentity | null;
-  /** The same look, with what changes when the content does. */
-  version(path: string): FileVersion | null;
-  /** Takes an exclusive flock without waiting; false where another open file holds it. */
-  tryLock(fd: number): boolean;
-  /** One integer socket option at SOL_SOCKET; null where `fd` is no socket. */
-  socketOption(fd: number, option: number): number | null;
-  /** A bound, not yet listening Unix stream socket, close-on-exec, its file created with at most `mode`. */
-  bindUnix(path: string, mode: number): number;
-  /** The path that a Unix socket is bound to; null for one without (or in the abstract namespace). */
-  boundPath(fd: number): string | null;
-  /** Sets close-on-exec on an inherited descriptor. */
-  closeOnExec(fd: number): void;
-  close(fd: number): void;
-  /** PR_SET_DUMPABLE 0. */
-  forbidDump(): void;
-  /** RLIMIT_CORE 0, soft and hard. */
-  forbidCore(): void;
-  /** PR_GET_DUMPABLE. */
-  dumpable(): number;
-}
-
-export interface FileVersion extends FileIdentity {
-  /** Bytes. */
-  readonly size: bigint;
-  /** Nanoseconds since the epoch. */
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  /** As in the first column of mountinfo. */
-  readonly mountId: bigint;
-}
-
-export const SO_TYPE = 3;
-export const SO_ACCEPTCONN = 30;
-export const SO_DOMAIN = 39;
+import type { Native } from './system-calls.ts';
 
 let loaded: Native | null = null;
 
