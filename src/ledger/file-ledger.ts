@@ -7,7 +7,7 @@ import { recordedSerial } from './examine.ts';
 import { followLedger } from './follow.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeEntry, fitEntry } from './line.ts';
-import { asUnavailable, type LogIo, systemIo } from './log-file.ts';
+import { asUnavailable, isFullDisk, type LogIo, systemIo } from './log-file.ts';
 import type { LedgerFilter, LedgerLine } from './query.ts';
 import type { LedgerEntry, LedgerReceipt } from './record.ts';
 import { RefusalMeter, type RefusalWindow } from './refusal-meter.ts';
@@ -71,7 +71,11 @@ export class FileLedger implements Ledger {
    */
   static async open(options: FileLedgerOptions): Promise<FileLedger> {
     const { dir, clock, rotateBytes, checkpointEvery } = options;
-    const onEvent = options.onEvent ?? (() => undefined);
+    const space = new SpaceWatch(dir);
+    const onEvent: OnLedgerEvent = (event) => {
+      if (event.event === 'unavailable' && isFullDisk(event.cause)) space.markShort();
+      options.onEvent?.(event);
+    };
     let begun: Awaited<ReturnType<typeof begin>>;
     try {
       await fs.mkdir(dir, { recursive: true, mode: 0o700 });
@@ -80,7 +84,6 @@ export class FileLedger implements Ledger {
       throw asUnavailable(thrown);
     }
     const writer = new LedgerWriter(begun.start, { clock, rotateBytes, checkpointEvery, onEvent });
-    const space = new SpaceWatch(dir);
     await space.refresh();
     const ledger = new FileLedger(options, writer, space);
     if (begun.recovered.length > 0) {
@@ -129,9 +132,7 @@ export class FileLedger implements Ledger {
     } catch (thrown) {
       const error = asUnavailable(thrown);
       this.#withhold(1);
-      const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-      await this.#space.refresh();
+      if (!isFullDisk(error)) throw error;
       return null;
     }
   }

@@ -241,11 +241,17 @@ async function newSideFile(dir: string, afterSeq: number): Promise<{ name: strin
   }
 }
 
+/** Whether this failure, or the one beneath it, is a full disk or quota. */
+export function isFullDisk(thrown: unknown): boolean {
+  const code = (thrown as NodeJS.ErrnoException | null)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT' || (thrown instanceof WardenError && isFullDisk(thrown.cause));
+}
+
 /** A file system error in the ledger's words. */
 export function asUnavailable(thrown: unknown): WardenError {
   if (thrown instanceof WardenError) return thrown;
   const code = (thrown as NodeJS.ErrnoException | null)?.code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return unavailable('the disk of the ledger is full', thrown);
+  if (isFullDisk(thrown)) return unavailable('the disk of the ledger is full', thrown);
   const named = code === undefined ? '' : ` (${code})`;
   return unavailable(`the ledger could not be written${named}`, thrown, 'look at the disk of the state folder');
 }

@@ -24,6 +24,11 @@ export class SpaceWatch {
     return this.#isShort;
   }
 
+  /** A write found the disk full: known at once, until the file system says otherwise. */
+  markShort(): void {
+    this.#isShort = true;
+  }
+
   /** Asks the file system again where the last answer is a quarter of a second old; does not wait for it. */
   glance(now: number): void {
     if (now - this.#asked < REFRESH_MS || this.#pending !== null) return;

@@ -242,7 +242,8 @@ class Audit {
 
   #behindHead(head: Head, last: number): void {
     const which = recordsNamed(head.seq + 1, last);
-    if (head.closed) this.#find(CURRENT_LOG, null, last, `${which} were added after the ledger was closed`);
+    if (head.closed)
+      this.#find(CURRENT_LOG, null, last, `the ledger was closed with record ${head.seq}, but goes on: ${which}`);
     else this.#check.notes.push({ file: CURRENT_LOG, line: null, seq: last, what: `${which}: behind the signed head` });
   }
 
