@@ -1,9 +1,9 @@
 import { SYNTHETIC_PREFIX } from '../kernel/posture.ts';
-import { loadPolicyEvaluator, type PolicyEvaluator } from './cedar-evaluator.ts';
+import { loadPolicyEvaluator, type PolicyEvaluator, type Verdict } from './cedar-evaluator.ts';
 import { newDecisionId } from './decision-id.ts';
 import { type DecisionPoint, PolicyFault } from './decision-point.ts';
-import { checkRequestSchema, describeIssue } from './policy-question.ts';
-import { indexRegistry } from './registry-index.ts';
+import { type CheckRequest, checkRequestSchema, describeIssue } from './policy-question.ts';
+import { indexRegistry, type RegistryIndex } from './registry-index.ts';
 import type { RegistrySnapshot } from './registry-snapshot.ts';
 import { SYNTHETIC_POLICY_PACKAGE } from './synthetic-policy-package.ts';
 
@@ -19,7 +19,7 @@ export interface SyntheticDecisionPoint extends DecisionPoint {
  * never pays for it. Decision ids begin with `synthetic-`.
  */
 export function createSyntheticDecisionPoint(registry: RegistrySnapshot): SyntheticDecisionPoint {
-  let index: ReturnType<typeof indexRegistry> | null = null;
+  let index: RegistryIndex | null = null;
   let current = registry;
   let loading: Promise<PolicyEvaluator> | null = null;
   const evaluator = (): Promise<PolicyEvaluator> => {
@@ -41,7 +41,7 @@ export function createSyntheticDecisionPoint(registry: RegistrySnapshot): Synthe
       // What the HTTP double answers with 400.
       if (!parsed.success) throw new PolicyFault('http_status', describeIssue(parsed.error), { status: 400 });
       index ??= indexRegistry(current);
-      const { effect, reason } = rules.evaluate(parsed.data, index);
+      const { effect, reason } = verdictOf(rules, parsed.data, index);
       const id = `${SYNTHETIC_PREFIX}${newDecisionId()}`;
       return { effect, id, idSource: 'pdp', reason, expiresAt: null, cached: false };
     },
@@ -50,4 +50,13 @@ export function createSyntheticDecisionPoint(registry: RegistrySnapshot): Synthe
     },
     async close() {},
   };
+}
+
+function verdictOf(rules: PolicyEvaluator, request: CheckRequest, registry: RegistryIndex): Verdict {
+  try {
+    return rules.evaluate(request, registry);
+  } catch (cause) {
+    // No verdict is a fault, as the HTTP double's 500 is; `answer` is the kind that never opens the gate.
+    throw new PolicyFault('answer', 'the synthetic decision point could not evaluate its rules', { cause });
+  }
 }
