@@ -1,24 +1,37 @@
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { type Certificate, parseCertificate, verifyCertificate } from '../ssh/certificate.ts';
 import type { CertificateOption } from '../ssh/certificate-options.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import type { AuthorityKey, CertificateAuthority } from './certificate-authority.ts';
 import { criticalOptionsOf, extensionsOf } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
+import { verifyOffLoop } from './verify-off-loop.ts';
 
 /** How far an authority with a clock of its own may be off, in seconds. It dates back by up to 120 s from now, which is 60 s before the plan. */
 const FOREIGN_START = { earlier: 60n, later: 90n };
 const FOREIGN_END = 60n;
 
+type Issuer = Pick<CertificateAuthority, 'keys' | 'takesSerial'>;
+
 /**
  * Holds what an authority gave against what it was asked for: the last gate before release. The certificate
- * comes back read, for evidence.
+ * comes back read, for evidence. The signature is verified on the thread pool.
  * @throws WardenError ca_mismatch; `privateDetail` names the field, with what was planned and what came
  */
-export function checkIssued(
-  blob: Buffer,
-  plan: CertificatePlan,
-  authority: Pick<CertificateAuthority, 'keys' | 'takesSerial'>,
-): Certificate {
+export async function checkIssuedOffLoop(blob: Buffer, plan: CertificatePlan, authority: Issuer): Promise<Certificate> {
+  const certificate = checkFields(blob, plan, authority);
+  const { publicKey } = signerOf(certificate, authority);
+  holdSignature(await verifyOffLoop(publicKey, certificate.tbs, certificate.signature));
+  return certificate;
+}
+
+/** The same in one step, on the calling thread. @throws WardenError ca_mismatch */
+export function checkIssued(blob: Buffer, plan: CertificatePlan, authority: Issuer): Certificate {
+  const certificate = checkFields(blob, plan, authority);
+  holdSignature(verifyCertificate(certificate, signerOf(certificate, authority).publicKey));
+  return certificate;
+}
+
+function checkFields(blob: Buffer, plan: CertificatePlan, authority: Issuer): Certificate {
   const certificate = read(blob);
   if (!certificate.publicKey.blob.equals(plan.publicKey.blob))
     throw mismatch('public key', 'the one planned', 'another');
@@ -29,7 +42,6 @@ export function checkIssued(
   checkWindow(plan, certificate, authority.takesSerial);
   same('critical options', pairs(criticalOptionsOf(plan.options)), pairs(certificate.criticalOptions));
   same('extensions', pairs(extensionsOf(plan.options)), pairs(certificate.extensions));
-  checkSignature(certificate, authority);
   return certificate;
 }
 
@@ -52,12 +64,16 @@ function checkWindow(plan: CertificatePlan, certificate: Certificate, exact: boo
   }
 }
 
-/** Verified under the authority's own PublicKey object, whose imported form is kept, not under a copy from the blob. */
-function checkSignature(certificate: Certificate, authority: Pick<CertificateAuthority, 'keys'>): void {
-  const current = authority.keys().filter((key) => key.state === 'current');
-  const signer = current.find((key) => key.publicKey.blob.equals(certificate.signatureKey.blob));
-  if (signer === undefined) throw mismatch('signature key', 'a current key of the authority', 'another');
-  if (!verifyCertificate(certificate, signer.publicKey)) throw mismatch('signature', 'a good one', 'a bad one');
+/** The authority's own PublicKey object, whose imported form is kept, and not the copy inside the certificate. */
+function signerOf(certificate: Certificate, authority: Issuer): AuthorityKey {
+  for (const key of authority.keys()) {
+    if (key.state === 'current' && key.publicKey.blob.equals(certificate.signatureKey.blob)) return key;
+  }
+  throw mismatch('signature key', 'a current key of the authority', 'another');
+}
+
+function holdSignature(good: boolean): void {
+  if (!good) throw mismatch('signature', 'a good one', 'a bad one');
 }
 
 function read(blob: Buffer): Certificate {

@@ -6,9 +6,14 @@ import { encodeSignature, hashOf, rawSignatureFromNode, signatureAlgorithmOf } f
 import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certificate-authority.ts';
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
+import { Lane } from './lane.ts';
 
-/** Signatures handed to the thread pool and not done yet. Above it the answer is "busy", not a longer queue. */
-const MAX_PENDING = 1024;
+/**
+ * Node's thread pool has four threads, and the ledger's fsync needs one of them: slow signatures take two.
+ * Beyond what waits the answer is "busy", not a longer queue.
+ */
+const POOL_THREADS = 2;
+const MAX_WAITING = 1024;
 
 export interface LocalAuthorityOptions {
   readonly key: PrivateKey;
@@ -24,7 +29,7 @@ export class LocalAuthority implements CertificateAuthority {
   readonly takesSerial = true;
   readonly #key: PrivateKey;
   readonly #keys: readonly AuthorityKey[];
-  #pending = 0;
+  readonly #lane = new Lane(POOL_THREADS, MAX_WAITING);
 
   constructor(options: LocalAuthorityOptions) {
     const { key, custody, others = [] } = options;
@@ -57,18 +62,16 @@ export class LocalAuthority implements CertificateAuthority {
   async #sign(hash: string | null, tbs: Buffer, key: KeyObject): Promise<Buffer> {
     const options = { key, dsaEncoding: 'ieee-p1363' as const };
     if (hash === null || hash === 'sha256') return sign(hash, tbs, options);
-    if (this.#pending >= MAX_PENDING) {
+    if (this.#lane.full) {
       throw new WardenError('ca_unavailable', 'too many signatures wait for the certificate authority', {
         hint: 'ask again in a moment; an ed25519 CA key signs far faster than rsa',
       });
     }
-    this.#pending += 1;
-    try {
-      return await new Promise((resolve, reject) => {
-        sign(hash, tbs, options, (error, signature) => (error === null ? resolve(signature) : reject(error)));
-      });
-    } finally {
-      this.#pending -= 1;
-    }
+    return await this.#lane.run(
+      () =>
+        new Promise((resolve, reject) => {
+          sign(hash, tbs, options, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+        }),
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { AgentAuthority } from '../../src/signing/agent-authority.ts';
@@ -8,6 +8,7 @@ import { loadAuthority } from '../../src/signing/load-authority.ts';
 import { SshAgent } from '../../src/signing/ssh-agent.ts';
 import { fingerprint } from '../../src/ssh/fingerprint.ts';
 import type { KeyKind } from '../../src/ssh/generate-key.ts';
+import { WireWriter } from '../../src/ssh/wire.ts';
 import { startAgent } from './support/agent.ts';
 import { failure, finished, keyOf } from './support/subjects.ts';
 import { temporaryFolder } from './support/temporary.ts';
@@ -122,6 +123,67 @@ describe('a CA key in an ssh-agent', () => {
     expect((await waiting).code).toBe('deadline_exceeded');
     await authority.close();
     server.close();
+  });
+});
+
+describe('an agent that holds the public key only', () => {
+  /** It lists the key and answers every request for a signature with the same bytes. */
+  async function forger(blob: Buffer, signature: Buffer): Promise<string> {
+    const path = join(folder, `forger-${++sockets}`);
+    const message = (write: (writer: WireWriter) => void): Buffer => new WireWriter().nested(write).finish();
+    const list = message((writer) => writer.uint8(12).uint32(1).string(blob).string('agent ca'));
+    const signed = message((writer) => writer.uint8(14).string(signature));
+    const open = new Set<Socket>();
+    const server = createServer((socket) => {
+      open.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk) => socket.write(chunk[4] === 11 ? list : signed));
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    cleanups.push(async () => {
+      for (const socket of open) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    });
+    return path;
+  }
+
+  test.each([
+    ['ssh-rsa, which is SHA-1', 'rsa-3072', 'ssh-rsa', 'the ssh-agent does not sign with rsa-sha2-512'],
+    [
+      'rsa-sha2-256, though 512 was asked for',
+      'rsa-3072',
+      'rsa-sha2-256',
+      'the ssh-agent does not sign with rsa-sha2-512',
+    ],
+    ["another key type's algorithm", 'ed25519', 'ssh-rsa', 'the ssh-agent does not sign with ssh-ed25519'],
+  ] as const)('and signs with %s is refused', async (_name, kind, algorithm, message) => {
+    const { publicKey } = await keyOf(kind);
+    const signature = new WireWriter().string(algorithm).string(Buffer.alloc(384)).finish();
+    const authority = authorityAt(await forger(publicKey.blob, signature), fingerprint(publicKey.blob));
+    const error = await failure(() => authority.certify(finished(publicKey), CONTEXT));
+    expect(error.code).toBe('ca_refused');
+    expect(error.message).toBe(message);
+  });
+
+  test('and forges a signature gets nothing released', async () => {
+    const { publicKey } = await keyOf('ed25519');
+    const signature = new WireWriter().string('ssh-ed25519').string(Buffer.alloc(64, 7)).finish();
+    const authority = authorityAt(await forger(publicKey.blob, signature), fingerprint(publicKey.blob));
+    const plan = finished(publicKey);
+    const blob = await authority.certify(plan, CONTEXT);
+    const error = await failure(() => checkIssued(blob, plan, authority));
+    expect([error.code, error.details.privateDetail]).toEqual([
+      'ca_mismatch',
+      'signature: planned a good one, issued a bad one',
+    ]);
+  });
+
+  test('and gives garbage for a signature is refused', async () => {
+    const { publicKey } = await keyOf('ed25519');
+    const authority = authorityAt(await forger(publicKey.blob, Buffer.from('garbage')), fingerprint(publicKey.blob));
+    expect((await failure(() => authority.certify(finished(publicKey), CONTEXT))).code).toBe('ca_refused');
   });
 });
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CertificateOptions } from '../../src/inventory/actor.ts';
-import { checkIssued } from '../../src/signing/check-issued.ts';
+import { checkIssued, checkIssuedOffLoop } from '../../src/signing/check-issued.ts';
 import { LocalAuthority } from '../../src/signing/local-authority.ts';
 import { formatCertificateLine, parseCertificate } from '../../src/ssh/certificate.ts';
 import { fingerprint } from '../../src/ssh/fingerprint.ts';
@@ -45,6 +45,7 @@ describe('a certificate of the local authority', () => {
     const blob = await authority.certify(plan, CONTEXT);
     const certificate = checkIssued(blob, plan, authority);
     expect(certificate.serial).toBe(77n);
+    expect(await checkIssuedOffLoop(blob, plan, authority)).toEqual(certificate);
 
     const text = listed(`${name}-${ca}`, blob);
     expect(text).toContain('user certificate');
@@ -119,10 +120,10 @@ describe('a certificate of the local authority', () => {
     expect(error.code).toBe('deadline_exceeded');
   });
 
-  test('waits for no more than 1024 others: beyond that the answer is "busy", and later ones are served again', async () => {
+  test('waits with no more than 1024 others, beside the two being signed: beyond that the answer is "busy", and later ones are served again', async () => {
     const authority = await authorityOf('ecdsa-p384');
     const plan = finished((await keyOf('ed25519')).publicKey);
-    const results = await Promise.allSettled(Array.from({ length: 1030 }, () => authority.certify(plan, CONTEXT)));
+    const results = await Promise.allSettled(Array.from({ length: 1032 }, () => authority.certify(plan, CONTEXT)));
     const refused = results.filter((result) => result.status === 'rejected');
     expect(refused).toHaveLength(6);
     expect(refused[0]?.reason).toMatchObject({ code: 'ca_unavailable' });

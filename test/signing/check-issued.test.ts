@@ -5,7 +5,7 @@ import { WardenError } from '../../src/kernel/errors.ts';
 import type { AuthorityKey } from '../../src/signing/certificate-authority.ts';
 import { certificateFields } from '../../src/signing/certificate-fields.ts';
 import type { CertificatePlan } from '../../src/signing/certificate-plan.ts';
-import { checkIssued } from '../../src/signing/check-issued.ts';
+import { checkIssued, checkIssuedOffLoop } from '../../src/signing/check-issued.ts';
 import { assembleCertificate, type CertificateFields, encodeToBeSigned } from '../../src/ssh/certificate.ts';
 import { generateKeyPair } from '../../src/ssh/generate-key.ts';
 import type { PrivateKey } from '../../src/ssh/private-key.ts';
@@ -109,11 +109,14 @@ describe('what an authority gave', () => {
     ['a byte behind it', 'form', () => Buffer.concat([issued(), Buffer.of(0)])],
     ['a cut', 'form', () => issued().subarray(0, -1)],
   ])('%s: it is never released, and the log names the %s', async (_name, field, blob) => {
-    const error = await failure(() => checkIssued(blob(), plan, local()));
+    const bytes = blob();
+    const error = await failure(() => checkIssued(bytes, plan, local()));
     expect(error.code).toBe('ca_mismatch');
     expect(error.message).toBe('the authority answered with another certificate than was asked for');
     expect(error.details.privateDetail).toMatch(new RegExp(`^${field}: planned `));
     expect(error.details.privateDetail?.length).toBeLessThan(500);
+    const offLoop = await failure(() => checkIssuedOffLoop(bytes, plan, local()));
+    expect([offLoop.code, offLoop.details.privateDetail]).toEqual([error.code, error.details.privateDetail]);
   });
 
   test.each(['next', 'retired'] as const)('a certificate by a %s key is not released', async (state) => {
