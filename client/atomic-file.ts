@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  accessSync,
   closeSync,
   constants,
   fsyncSync,
@@ -28,6 +27,32 @@ export interface FilePlan {
  * interruption leaves no temporary file. @throws WardenError invalid_request
  */
 export function writeAtomically({ path, bytes, mode, replace }: FilePlan): void {
+  withTemporary(path, mode, (fd, temporary) => {
+    writeFileSync(fd, bytes);
+    fsyncSync(fd);
+    if (!replace) linkSync(temporary, path);
+    else {
+      renameSync(temporary, path);
+      return 'gone';
+    }
+    return 'there';
+  });
+}
+
+/**
+ * Could a file be written there? Tried out before the daemon is asked, so that no certificate is issued in vain;
+ * asking the kernel for permissions alone would overlook read-only and special file systems.
+ * @throws WardenError invalid_request
+ */
+export function checkWritable(path: string): void {
+  withTemporary(path, 0o600, () => {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    return 'there';
+  });
+}
+
+/** Makes a file beside `path` and removes it, unless `use` says that it is gone. */
+function withTemporary(path: string, mode: number, use: (fd: number, temporary: string) => 'gone' | 'there'): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   // With a handler a signal waits until this synchronous stretch is over.
   const interrupted = (): void => process.exit(130);
@@ -42,30 +67,15 @@ export function writeAtomically({ path, bytes, mode, replace }: FilePlan): void 
     );
     made = true;
     try {
-      writeFileSync(fd, bytes);
-      fsyncSync(fd);
+      if (use(fd, temporary) === 'gone') made = false;
     } finally {
       closeSync(fd);
     }
-    if (replace) {
-      renameSync(temporary, path);
-      made = false;
-    } else linkSync(temporary, path);
   } catch (error) {
     throw usageError(`cannot write ${path}: ${whyFile(error)}`, 'name another place with --out');
   } finally {
     if (made) unlinkSync(temporary);
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
-  }
-}
-
-/** Could a file be written there? Asked before the daemon is, so that no certificate is issued in vain. @throws WardenError invalid_request */
-export function checkWritable(path: string): void {
-  try {
-    accessSync(dirname(path), constants.W_OK | constants.X_OK);
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-  } catch (error) {
-    throw usageError(`cannot write ${path}: ${whyFile(error)}`, 'name another place with --out');
   }
 }

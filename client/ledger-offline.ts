@@ -1,9 +1,12 @@
-import { resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { listLedgerFiles } from '../src/ledger/files.ts';
 import { type LedgerFilter, queryLedger } from '../src/ledger/query.ts';
 import type { QueryLedgerRequest } from '../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from './args.ts';
 import { whyFile } from './bounded-file.ts';
+import { socketsToTry } from './connect.ts';
 import type { Invocation } from './invocation.ts';
 import { stateFolder } from './paths.ts';
 
@@ -36,4 +39,16 @@ export function toLedgerFilter(request: QueryLedgerRequest): LedgerFilter {
 export async function* lastRecords(invocation: Invocation, request: QueryLedgerRequest): AsyncGenerator<string> {
   const dir = await ledgerFolder(invocation);
   for await (const { json } of queryLedger(dir, toLedgerFilter(request), { limit: request.limit })) yield json;
+}
+
+/**
+ * The daemon's note, beside its socket, of how far the ledger got: a copy of the state folder does not bring it
+ * along. Undefined where there is none (another socket, or a restart of the machine).
+ */
+export function anchorFile(invocation: Invocation, stateDir: string): { anchorFile?: string } {
+  const name = `ledger-${createHash('sha256').update(stateDir).digest('hex').slice(0, 16)}.anchor`;
+  const found = socketsToTry(invocation)
+    .map((socket) => join(dirname(resolve(socket)), name))
+    .find((path) => existsSync(path));
+  return found === undefined ? {} : { anchorFile: found };
 }

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import module from 'node:module';
 import { readArgs } from './args.ts';
 import type { GLOBAL_OPTIONS } from './command-spec.ts';

@@ -1,13 +1,16 @@
 import type { Finding } from '../../src/ledger/chain-check.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import type { Invocation } from '../invocation.ts';
-import { ledgerFolder } from '../ledger-offline.ts';
+import { anchorFile, ledgerFolder } from '../ledger-offline.ts';
 
 /** 0 whole, 1 broken, 2 unusable. */
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation;
   const dir = await ledgerFolder(invocation);
-  const { conforms, records, firstSeq, lastSeq, findings, notes, more } = await verifyLedger(dir);
+  const { conforms, records, firstSeq, lastSeq, findings, notes, more } = await verifyLedger(
+    dir,
+    anchorFile(invocation, dir),
+  );
   if (out.json) {
     out.object({ conforms, folder: dir, records, first_seq: firstSeq, last_seq: lastSeq, findings, notes, more });
   } else {

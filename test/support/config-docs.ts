@@ -104,7 +104,9 @@ function rowsOf(name: string, schema: Schema, required: boolean): readonly strin
   const cells = [`\`${name}\``, typeOf(schema), defaultOf(schema, required), schema.description ?? ''];
   const inner = innerObjects(schema);
   const rows = inner.flatMap((object) =>
-    Object.entries(object.properties ?? {}).flatMap(([key, property]) => rowsOf(`${name}.${key}`, property, object.required?.includes(key) ?? false)),
+    Object.entries(object.properties ?? {}).flatMap(([key, property]) =>
+      rowsOf(`${name}.${key}`, property, object.required?.includes(key) ?? false),
+    ),
   );
   return [`| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`, ...new Set(rows)];
 }
@@ -128,10 +130,17 @@ function typeOf(schema: Schema): string {
   return types.map((type) => TYPE_WORDS[type] ?? type).join(' or ');
 }
 
-const TYPE_WORDS: Readonly<Record<string, string>> = { string: 'text', integer: 'whole number', boolean: 'true or false', object: 'map', array: 'list' };
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'whole number',
+  boolean: 'true or false',
+  object: 'map',
+  array: 'list',
+};
 
 function defaultOf(schema: Schema, required: boolean): string {
+  if (schema.default === '') return '`""`';
   if (schema.default !== undefined) return `\`${JSON.stringify(schema.default).replaceAll('"', '')}\``;
   if (required) return 'required';
-  return schema.properties === undefined ? '' : 'as below';
+  return schema.properties === undefined ? 'absent' : 'as below';
 }
