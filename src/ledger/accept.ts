@@ -10,7 +10,8 @@ import { folderTag } from './head.ts';
 import { HeadFile } from './head-file.ts';
 import { createLedgerKey, loadLedgerKey } from './key.ts';
 import { encodeEntry } from './line.ts';
-import { asUnavailable, LogFile, setTornBytesAside, systemIo } from './log-file.ts';
+import { asUnavailable, LogFile, systemIo } from './log-file.ts';
+import { setTornBytesAside } from './torn-bytes.ts';
 import { auditLedger } from './verify.ts';
 
 export interface AcceptOptions {

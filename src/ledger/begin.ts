@@ -7,8 +7,9 @@ import { folderTag } from './head.ts';
 import { HeadFile } from './head-file.ts';
 import { createLedgerKey } from './key.ts';
 import { GENESIS } from './line.ts';
-import { LogFile, type LogIo, setTornBytesAside } from './log-file.ts';
+import { LogFile, type LogIo } from './log-file.ts';
 import { readStateFolder } from './state-folder.ts';
+import { setTornBytesAside } from './torn-bytes.ts';
 import type { WriterStart } from './writer.ts';
 
 export interface Begun {

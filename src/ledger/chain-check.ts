@@ -1,7 +1,8 @@
 import { hash, type KeyObject } from 'node:crypto';
 import { recordsNamed } from './broken.ts';
+import { type InspectedLine, inspectLine } from './inspect-line.ts';
 import { fingerprintOf, isSignedBy } from './key.ts';
-import { GENESIS, type InspectedLine, inspectLine, isSignedKind } from './line.ts';
+import { GENESIS, isSignedKind } from './line.ts';
 import type { RecordedEntry } from './record.ts';
 
 /** One thing that is not as the ledger wrote it, or that is worth knowing. */

@@ -3,7 +3,6 @@ import type { Clock } from '../kernel/clock.ts';
 import type { WardenError } from '../kernel/errors.ts';
 import { begin } from './begin.ts';
 import type { OnLedgerEvent } from './events.ts';
-import { recordedSerial } from './examine.ts';
 import { followLedger } from './follow.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeEntry, fitEntry } from './line.ts';
@@ -11,6 +10,7 @@ import { asUnavailable, isFullDisk, type LogIo, systemIo } from './log-file.ts';
 import type { LedgerFilter, LedgerLine } from './query.ts';
 import type { LedgerEntry, LedgerReceipt } from './record.ts';
 import { RefusalMeter, type RefusalWindow } from './refusal-meter.ts';
+import { recordedSerial } from './serial.ts';
 import { SpaceWatch } from './space.ts';
 import { LedgerWriter } from './writer.ts';
 

@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
-import { join } from 'node:path';
-import { CURRENT_LOG, identityOf, isMissing, isSameFile, listLedgerFiles } from './files.ts';
+import { CURRENT_LOG, isMissing, listLedgerFiles } from './files.ts';
 import { readLines, readLinesBackward } from './lines.ts';
+import { leadsTo } from './open-files.ts';
 import { type LedgerFilter, type LedgerLine, lineMatcher } from './query.ts';
 
 export interface FollowOptions {
@@ -36,7 +36,7 @@ export async function* followLedger(dir: string, options: FollowOptions): AsyncG
       let progressed = false;
       if (handle !== null) {
         // Asked before reading: what is behind the end now is there when the name already leads elsewhere.
-        const isOld = !(await isCurrent(dir, handle));
+        const isOld = !(await leadsTo(dir, handle));
         for await (const lines of readLines(handle, offset)) {
           for (const line of lines) {
             const record = line.ended ? number(line.bytes) : null;
@@ -85,16 +85,6 @@ async function openAt(dir: string, after: number): Promise<fs.FileHandle | null>
     return await fs.open(chosen.path);
   } catch (thrown) {
     if (isMissing(thrown)) return null;
-    throw thrown;
-  }
-}
-
-async function isCurrent(dir: string, handle: fs.FileHandle): Promise<boolean> {
-  try {
-    const named = await fs.stat(join(dir, CURRENT_LOG), { bigint: true });
-    return isSameFile(identityOf(named), identityOf(await handle.stat({ bigint: true })));
-  } catch (thrown) {
-    if (isMissing(thrown)) return false;
     throw thrown;
   }
 }

@@ -1,17 +1,12 @@
-import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
-import { LEDGER_KINDS, LEDGER_OUTCOMES, type LedgerCaller, type LedgerEntry, type RecordedEntry } from './record.ts';
+import type { LedgerCaller, LedgerEntry } from './record.ts';
 
 /** The most bytes that the caller's part of one record may take. */
 export const MAX_ENTRY_BYTES = 64 * 1024;
 /** The most bytes of a whole line: an entry, and what the ledger adds (under 1 KiB). */
 export const MAX_LINE_BYTES = MAX_ENTRY_BYTES + 1024;
 export const GENESIS = '0'.repeat(64);
-
-/** `,"hash":"<64 hex>"}` at the end of every line, and `,"signature":"<88 base64>"` before it in signed ones. */
-const HASH_SUFFIX = 75;
-const SIGNATURE_SUFFIX = 103;
 
 type FieldType = 'string' | 'number' | 'boolean' | 'strings' | 'caller';
 
@@ -97,7 +92,8 @@ export const RECORD_FIELDS: readonly string[] = [
 
 class WrongType extends Error {}
 
-function encodeValue(value: unknown, type: FieldType): string {
+/** One value as JSON. Throws where it is of another type. */
+export function encodeValue(value: unknown, type: FieldType): string {
   // JSON.stringify escapes control characters and lone surrogates, so a value can't end a line or leave UTF-8.
   switch (type) {
     case 'string':
@@ -128,7 +124,8 @@ function encodeCaller(caller: LedgerCaller): string {
   return `{${out.slice(1)}}`;
 }
 
-function encodeFields(entry: LedgerEntry): string {
+/** The fields of an entry, each with a comma before it. Throws where a value is of another type. */
+export function encodeFields(entry: LedgerEntry): string {
   let out = '';
   for (const [key, type, prefix] of entryFields) {
     const value = entry[key];
@@ -187,66 +184,9 @@ export function recordHash(prev: Buffer, body: Buffer): Buffer {
   return hash('sha256', Buffer.concat([prev, body]), 'buffer');
 }
 
-export interface InspectedLine {
-  readonly record: RecordedEntry;
-  /** What its bytes and its `prev` give, hex; equal to `record.hash` where nothing was changed. */
-  readonly computed: string;
-  /** Of a signed record: the bytes under the signature. */
-  readonly signed: Buffer | null;
-}
-
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const HEX64 = /^[0-9a-f]{64}$/;
-
-/**
- * Reads one line (without its newline) and holds it to the one form that the ledger writes: known keys in their
- * order, no spaces, no other spelling of a value. Says in words what is wrong where it is not that form; whether
- * the hash fits is left to the reader.
- */
-export function inspectLine(line: Buffer): InspectedLine | string {
-  if (line.length > MAX_LINE_BYTES) return `the line is longer than ${MAX_LINE_BYTES} bytes`;
-  if (!isUtf8(line)) return 'the line is not UTF-8';
-  const text = line.toString('utf8');
-  let record: RecordedEntry;
-  try {
-    record = JSON.parse(text);
-  } catch {
-    return 'the line is not one JSON object';
-  }
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'the line is not one JSON object';
-  if (record.v !== 1) return 'the line is not a record of version 1';
-  if (!Number.isSafeInteger(record.seq) || record.seq < 1) return 'the record has no sequence number';
-  if (!isHex(record.prev) || !isHex(record.hash)) return 'the record has no hash';
-  if (!isKnown(LEDGER_KINDS, record.kind)) return 'the record is of no known kind';
-  if (!isKnown(LEDGER_OUTCOMES, record.outcome)) return 'the record has no known outcome';
-  if (typeof record.time !== 'string' || !TIME.test(record.time)) return 'the record has no time';
-  if (canonical(record) !== text) return "the line's keys or values are not in the form that the ledger writes";
-  const body = line.subarray(0, line.length - HASH_SUFFIX);
-  const computed = recordHash(Buffer.from(record.prev, 'hex'), body).toString('hex');
-  return { record, computed, signed: record.signature === undefined ? null : signedPart(record, line) };
-}
-
-const isHex = (value: unknown): boolean => typeof value === 'string' && HEX64.test(value);
-const isKnown = (list: readonly string[], value: unknown): boolean => typeof value === 'string' && list.includes(value);
-
-function canonical(record: RecordedEntry): string | null {
-  try {
-    let out = encodeStart(record.seq, record.prev, record.time) + encodeFields(record);
-    if (record.signer !== undefined) out += `,"signer":${encodeValue(record.signer, 'string')}`;
-    if (record.signature !== undefined) out += `,"signature":${encodeValue(record.signature, 'string')}`;
-    return `${out},"hash":"${record.hash}"}`;
-  } catch {
-    return null;
-  }
-}
-
 /** The bytes under a record's signature: a label, so that it can't serve as any other, `prev`, and the line so far. */
 export function signedBytes(prev: Buffer, beforeSignature: Buffer): Buffer {
   return Buffer.concat([Buffer.from('wardend ledger record v1\n'), prev, beforeSignature]);
-}
-
-function signedPart(record: RecordedEntry, line: Buffer): Buffer {
-  return signedBytes(Buffer.from(record.prev, 'hex'), line.subarray(0, line.length - HASH_SUFFIX - SIGNATURE_SUFFIX));
 }
 
 /** Checkpoints and recoveries bear a signature; nothing else does. */

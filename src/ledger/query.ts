@@ -1,6 +1,7 @@
 import { promises as fs } from 'node:fs';
-import { CURRENT_LOG, isMissing, type LedgerFile, listLedgerFiles } from './files.ts';
+import { CURRENT_LOG } from './files.ts';
 import { type Line, readLines, readLinesBackward } from './lines.ts';
+import { type OpenFiles, openFiles } from './open-files.ts';
 import type { LedgerKind, RecordedEntry } from './record.ts';
 
 /** What to look for: everything given must hold. */
@@ -80,28 +81,6 @@ export async function* queryLedger(
     else yield* lastOf(files, filter, options.limit);
   } finally {
     await files.current?.close();
-  }
-}
-
-interface OpenFiles {
-  readonly list: readonly LedgerFile[];
-  /** Opened at once: a rotation gives its name to another file. */
-  readonly current: fs.FileHandle | null;
-}
-
-async function openFiles(dir: string): Promise<OpenFiles> {
-  for (let turn = 0; ; turn += 1) {
-    const list = await listLedgerFiles(dir);
-    const last = list.at(-1);
-    if (last?.name !== CURRENT_LOG) return { list, current: null };
-    try {
-      const current = await fs.open(last.path);
-      const again = await listLedgerFiles(dir);
-      if (again.length === list.length || turn >= 10) return { list: again, current };
-      await current.close();
-    } catch (thrown) {
-      if (!isMissing(thrown) || turn >= 10) throw thrown;
-    }
   }
 }
 

@@ -3,22 +3,14 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { recordsNamed } from './broken.ts';
 import { ChainCheck, type Finding } from './chain-check.ts';
-import { recordedSerial } from './examine.ts';
-import {
-  CURRENT_LOG,
-  type FileIdentity,
-  HEAD_FILE,
-  identityOf,
-  isMissing,
-  isSameFile,
-  type LedgerFile,
-  listLedgerFiles,
-} from './files.ts';
+import { CURRENT_LOG, type FileIdentity, HEAD_FILE, identityOf, isSameFile, type LedgerFile } from './files.ts';
 import { folderTag, type Head, type HeadReading, readSlots, verifyHead } from './head.ts';
 import { readHeadBytes } from './head-file.ts';
 import { loadPublicKey } from './key.ts';
 import { GENESIS } from './line.ts';
 import { readLines } from './lines.ts';
+import { openFiles } from './open-files.ts';
+import { recordedSerial } from './serial.ts';
 
 export interface VerifyOptions {
   /** PEM or key object; absent: the one that lies in the state folder. */
@@ -70,11 +62,6 @@ export async function auditLedger(
   return audit.run();
 }
 
-interface Opened {
-  readonly file: LedgerFile;
-  readonly handle: fs.FileHandle | null;
-}
-
 class Audit {
   readonly #dir: string;
   readonly #publicKey: KeyObject | null;
@@ -101,11 +88,13 @@ class Audit {
     // The head first: a ledger that is being written only grows behind it.
     const reading = this.#readHead();
     const anchor = this.#readAnchor();
-    const opened = await this.#open();
+    const { list, current } = await openFiles(this.#dir);
     try {
-      for (const { file, handle } of opened) await this.#file(file, handle, reading?.head ?? null);
+      for (const file of list) {
+        await this.#file(file, file.name === CURRENT_LOG ? current : null, reading?.head ?? null);
+      }
     } finally {
-      for (const { handle } of opened) await handle?.close();
+      await current?.close();
     }
     this.#judgeHead(reading);
     this.#judgeAnchor(anchor, reading?.head ?? null);
@@ -129,31 +118,6 @@ class Audit {
     if (this.#anchorPath === null || this.#publicKey === null) return null;
     const content = readHeadBytes(this.#anchorPath);
     return content === null ? null : verifyHead(content, this.#publicKey);
-  }
-
-  /** The current file is opened before the others are listed, so that a rotation in between is noticed. */
-  async #open(): Promise<Opened[]> {
-    for (let turn = 0; ; turn += 1) {
-      const handle = await fs.open(join(this.#dir, CURRENT_LOG)).catch((thrown) => {
-        if (isMissing(thrown)) return null;
-        throw thrown;
-      });
-      const files = await listLedgerFiles(this.#dir);
-      const last = files.at(-1);
-      const named = last === undefined ? null : await fs.stat(last.path, { bigint: true });
-      const same =
-        handle !== null &&
-        named !== null &&
-        isSameFile(identityOf(named), identityOf(await handle.stat({ bigint: true })));
-      if (
-        (handle === null && last?.name !== CURRENT_LOG && turn >= 3) ||
-        (same && last?.name === CURRENT_LOG) ||
-        turn >= 10
-      ) {
-        return files.map((file) => ({ file, handle: file.name === CURRENT_LOG ? handle : null }));
-      }
-      await handle?.close();
-    }
   }
 
   async #file(file: LedgerFile, current: fs.FileHandle | null, head: Head | null): Promise<void> {

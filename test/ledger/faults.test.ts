@@ -142,6 +142,26 @@ describe('after a write that failed', () => {
     expect(await verifyLedger(dir)).toMatchObject({ conforms: true, records: 2, notes: [] });
   });
 
+  it('that damaged what was good before, nothing more is written behind it', async () => {
+    const dir = temporaryFolder();
+    const io = faultyIo();
+    const { ledger } = await openLedger(dir, { io });
+    await ledger.append(release(1));
+    io.next = async (fd, _bytes, position) => {
+      await systemIo.write(fd, Buffer.from('?'), position - 10);
+      throw errno('EIO');
+    };
+    await refusalOf(ledger.append(release(2)));
+    io.next = null;
+    const error = await refusalOf(ledger.append(release(3)));
+    expect([error.code, error.message, error.hint]).toEqual([
+      'ledger_unavailable',
+      'the end of signatures.log is not what was written there',
+      'see `warden ledger verify`',
+    ]);
+    expect((await verifyLedger(dir)).findings.map(({ line }) => line)).toContain(1);
+  });
+
   it('that was written short and then went on, nothing is refused', async () => {
     const dir = temporaryFolder();
     const io = faultyIo();
@@ -220,6 +240,16 @@ describe('while the daemon runs', () => {
     expect(await verifyLedger(dir, { anchorFile })).toMatchObject({ conforms: true, records: 2 });
     const again = await openLedger(dir, { anchorFile });
     expect(again.ledger.status().seq).toBe(2n);
+  });
+
+  it('a rotation that fails is said, and the file in use stays in use', async () => {
+    const dir = temporaryFolder();
+    const { ledger, events } = await openLedger(dir, { rotateBytes: 1_000 });
+    writeFileSync(join(dir, 'signatures-000000000001.log'), '');
+    for (let serial = 1; serial <= 5; serial += 1) await ledger.append(release(serial));
+    expect(events.map(({ event }) => event)).toEqual(['rotation_failed']);
+    rmSync(join(dir, 'signatures-000000000001.log'));
+    expect(await verifyLedger(dir)).toMatchObject({ conforms: true, records: 5 });
   });
 
   it('a ledger can be verified at any moment, over rotations', async () => {
