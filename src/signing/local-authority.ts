@@ -1,4 +1,4 @@
-import { type KeyObject, randomBytes, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
 import { assembleCertificate, encodeToBeSigned } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
@@ -7,6 +7,7 @@ import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certi
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import { Lane } from './lane.ts';
+import { freshNonce } from './nonce.ts';
 
 /**
  * Node's thread pool has four threads, and the ledger's fsync needs one of them: slow signatures take two.
@@ -45,7 +46,7 @@ export class LocalAuthority implements CertificateAuthority {
   async certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer> {
     if (context.signal?.aborted === true) throw new WardenError('deadline_exceeded', 'the request was given up');
     const { publicKey, keyObject } = this.#key;
-    const tbs = encodeToBeSigned(certificateFields(plan, publicKey, randomBytes(32)));
+    const tbs = encodeToBeSigned(certificateFields(plan, publicKey, freshNonce()));
     const algorithm = signatureAlgorithmOf(publicKey);
     const signature = await this.#sign(hashOf(algorithm), tbs, keyObject);
     return assembleCertificate(tbs, encodeSignature(algorithm, rawSignatureFromNode(algorithm, signature)));
