@@ -24,12 +24,8 @@ export function reportIssues(
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') reportUnknownKeys(issue.path, issue.keys, schema, problems);
     else if (nodeAt(root, issue.path) === undefined && issue.path.length > 0) {
-      const { hint } = explain(issue, root);
-      problems.at(
-        issue.path,
-        `\`${shown(String(issue.path.at(-1)))}\` is missing`,
-        `${String(issue.path.at(-1))}: ${hint}`,
-      );
+      const key = shown(String(issue.path.at(-1)));
+      problems.at(issue.path, `\`${key}\` is missing`, missing(key, issue));
     } else {
       const { message, hint } = explain(issue, root);
       problems.at(issue.path, `${keyName(issue.path)}${message}`, hint);
@@ -53,6 +49,12 @@ function reportUnknownKeys(
       hint,
     );
   }
+}
+
+function missing(key: string, issue: z.core.$ZodIssue): string {
+  if (key === 'version') return 'version: 1';
+  if (issue.code === 'invalid_value') return `${key}: one of ${issue.values.map(String).join(', ')}`;
+  return `${key}: with ${issue.code === 'invalid_type' ? (KINDS[issue.expected]?.name ?? issue.expected) : 'a value'}`;
 }
 
 function explain(issue: z.core.$ZodIssue, root: YamlNode): { readonly message: string; readonly hint: string } {
@@ -88,7 +90,8 @@ function kindOf(node: YamlNode | undefined): string {
   if (node.kind === 'seq') return 'a list';
   if (node.value === null) return 'empty';
   if (typeof node.value === 'string') return 'a text';
-  return typeof node.value === 'number' ? 'a number' : 'true or false';
+  if (typeof node.value === 'boolean') return 'true or false';
+  return Number.isFinite(node.value) ? 'a number' : 'infinite or no number';
 }
 
 function keyName(path: readonly PropertyKey[]): string {

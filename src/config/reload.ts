@@ -42,7 +42,7 @@ export class Reloader {
       this.#stopRetry();
       // A good file that waits for the decision point: tried until it passes, or another reload takes its place.
       if (outcome.kind === 'refused' && outcome.reason === 'preflight_failed') {
-        this.#cancelRetry = this.#timers.after(this.#retryMs, () => void this.reload('retry').catch(() => undefined));
+        this.#cancelRetry = this.#timers.after(this.#retryMs, () => void this.reload('retry'));
       }
       this.#onReload({ trigger, outcome });
     }

@@ -26,6 +26,8 @@ export type LoadOutcome =
       readonly reason: RefusalReason;
       readonly problems: readonly ConfigProblem[];
       readonly snapshot: Snapshot | null;
+      /** Of a failure that no rule foresaw: for the log. */
+      readonly cause?: unknown;
     };
 
 export type RefusalReason = Extract<ReasonCode, 'config_invalid' | 'restart_required' | 'preflight_failed'>;
@@ -96,7 +98,10 @@ export class ConfigStore {
   }
 
   async #loadOnce(): Promise<LoadOutcome> {
-    const outcome = await this.#attempt();
+    const outcome = await this.#attempt().catch((cause): LoadOutcome => {
+      const problem = wholeFile('.', 'the config could not be loaded', 'the log has the cause');
+      return { ...this.#refuse('config_invalid', [problem]), cause };
+    });
     this.#problems = outcome.kind === 'refused' ? outcome.problems : [];
     for (const listener of this.#listeners) listener(outcome);
     return outcome;
@@ -125,7 +130,7 @@ export class ConfigStore {
     return this.#swap(candidate);
   }
 
-  #refuse(reason: RefusalReason, problems: readonly ConfigProblem[]): LoadOutcome {
+  #refuse(reason: RefusalReason, problems: readonly ConfigProblem[]): Extract<LoadOutcome, { kind: 'refused' }> {
     return { kind: 'refused', reason, problems, snapshot: this.#current };
   }
 

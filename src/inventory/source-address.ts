@@ -1,5 +1,3 @@
-import { isIPv4, isIPv6 } from 'node:net';
-
 /**
  * Holds a `source-address` against what sshd takes (addr_match_cidr_list in OpenSSH's addrmatch.c). sshd refuses
  * the whole certificate for one bad entry, and reads a block with bits set behind its mask as a bad entry.
@@ -50,18 +48,25 @@ function entryFault(entry: string): { readonly message: string; readonly hint: s
   return null;
 }
 
+/** An address as its 4 or 16 bytes; null where it is none. IPv4 inside IPv6 is left out: sshd compares such a client as IPv4. */
 function addressBytes(address: string): number[] | null {
-  if (isIPv4(address)) return address.split('.').map(Number);
-  if (!isIPv6(address) || address.includes('%') || address.includes('.')) return null;
+  if (/^(?:(?:0|[1-9]\d{0,2})(?:\.|$)){4}$/.test(address) && !address.endsWith('.')) {
+    const bytes = address.split('.').map(Number);
+    return bytes.every((byte) => byte <= 255) ? bytes : null;
+  }
   const halves = address.split('::');
-  const head = groups(halves[0] ?? '');
-  const tail = halves.length > 1 ? groups(halves[1] ?? '') : [];
-  const fill = new Array<number>(8 - head.length - tail.length).fill(0);
-  return [...head, ...fill, ...tail].flatMap((group) => [group >> 8, group & 0xff]);
+  if (halves.length > 2) return null;
+  const [head, tail] = [groups(halves[0] ?? ''), groups(halves[1] ?? '')];
+  if (head === null || tail === null) return null;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  return [...head, ...new Array<number>(missing).fill(0), ...tail].flatMap((group) => [group >> 8, group & 0xff]);
 }
 
-function groups(text: string): number[] {
-  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
+function groups(text: string): number[] | null {
+  if (text === '') return [];
+  const parts = text.split(':');
+  return parts.every((part) => /^[\da-fA-F]{1,4}$/.test(part)) ? parts.map((part) => Number.parseInt(part, 16)) : null;
 }
 
 function maskOf(index: number, length: number): number {

@@ -15,21 +15,24 @@ const role = matching(
 
 const login = z
   .discriminatedUnion('method', [
-    z.strictObject({ method: z.literal('token_file'), token_file: path.describe('File that holds the token.') }),
     z.strictObject({
-      method: z.literal('approle'),
+      method: z.literal('token_file').describe('A token from a file, kept fresh by another.'),
+      token_file: path.describe('File that holds the token.'),
+    }),
+    z.strictObject({
+      method: z.literal('approle').describe('AppRole.'),
       mount: mount.default('approle').describe('Mount of the login method.'),
       role_id_file: path.describe('File that holds the role id.'),
       secret_id_file: path.describe('File that holds the secret id.'),
     }),
     z.strictObject({
-      method: z.literal('jwt'),
+      method: z.literal('jwt').describe('A JWT from a file.'),
       mount: mount.default('jwt').describe('Mount of the login method.'),
       role: role.describe('Role to log in as.'),
       jwt_file: path.describe('File that holds the token to log in with.'),
     }),
     z.strictObject({
-      method: z.literal('kubernetes'),
+      method: z.literal('kubernetes').describe("The pod's service account."),
       mount: mount.default('kubernetes').describe('Mount of the login method.'),
       role: role.describe('Role to log in as.'),
       jwt_file: path
@@ -37,7 +40,7 @@ const login = z
         .describe("File that holds the service account's token."),
     }),
     z.strictObject({
-      method: z.literal('cert'),
+      method: z.literal('cert').describe('A client certificate.'),
       mount: mount.default('cert').describe('Mount of the login method.'),
       role: role.nullable().default(null).describe('Role to log in as; null: the one that the certificate matches.'),
       cert_file: path.describe('Client certificate, PEM.'),
@@ -65,7 +68,11 @@ export const openbao = z.strictObject({
     .strictObject({
       mount: mount.default('ssh').describe('Mount of the SSH engine.'),
       roles: z
-        .strictObject({ adm: role.default('adm'), agt: role.default('agt'), atm: role.default('atm') })
+        .strictObject({
+          adm: role.default('adm').describe('Of `adm` actors.'),
+          agt: role.default('agt').describe('Of `agt` actors.'),
+          atm: role.default('atm').describe('Of `atm` actors.'),
+        })
         .prefault({})
         .describe('Role of the engine by actor type.'),
       ca_public_key: path

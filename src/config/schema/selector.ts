@@ -50,7 +50,7 @@ export const selector = z
       say('`user_unit` alone would admit every user who names a unit so', '`uid` or `user` beside it', ['user_unit']);
     }
   })
-  .meta({ minProperties: 1 });
+  .meta({ id: 'selector', minProperties: 1 });
 
 export const selectors = z.array(selector).refine((list) => list.length <= 256, {
   error: 'more than 256 selectors',

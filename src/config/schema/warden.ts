@@ -170,7 +170,7 @@ function isRate(value: string): boolean {
 }
 
 const ledger = z.strictObject({
-  rotate: size('64KiB', '16GiB').default('64MiB').describe('Size at which a new file is begun.'),
+  rotate: size('4KiB', '16GiB').default('64MiB').describe('Size at which a new file is begun.'),
   checkpoint_every: whole(1, 1_000_000).default(1000).describe('Records between two signed checkpoints.'),
 });
 

@@ -12,6 +12,7 @@ const SYNTAX_HINTS: Readonly<Record<string, string>> = {
   MULTILINE_IMPLICIT_KEY: 'put the key and its colon on one line',
   MISSING_CHAR: 'close what was opened before this place',
   BAD_INDENT: 'indent the entries of one list or map alike',
+  RESOURCE_EXHAUSTION: 'no key of this file needs that depth',
   BAD_SCALAR_START: 'put the value in quotes',
 };
 
@@ -36,7 +37,7 @@ export function readYaml(text: string): { readonly root: YamlNode | null; readon
   }
   const faults: YamlFault[] = document.errors.map((error) => ({
     offset: error.pos[0],
-    message: `not valid YAML: ${sentence(error.message)}`,
+    message: error.code === 'RESOURCE_EXHAUSTION' ? 'nested too deep' : `not valid YAML: ${sentence(error.message)}`,
     hint: SYNTAX_HINTS[error.code] ?? 'see the place named and the line before it',
   }));
   for (const warning of document.warnings) {
