@@ -425,7 +425,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'COMMAND', required: false, complete: 'command' },
       { name: 'SUBCOMMAND', required: false },
     ],
-    options: {},
+    options: { markdown: { type: 'boolean', summary: 'everything as Markdown, which is docs/cli.md' } },
     notes: [],
     examples: [{ run: 'warden help ledger query', says: 'one command in full' }],
     load: () => import('./commands/help.ts'),

@@ -16,7 +16,8 @@ async function main(words: readonly string[]): Promise<number> {
   const { stdout, stderr } = process;
   const out = new Output({ stdout, stderr, json: asked('json'), quiet: asked('quiet'), env });
   try {
-    const found = await findCommand(COMMANDS, words);
+    // What every other program answers to.
+    const found = await findCommand(COMMANDS, words[0] === '--version' ? ['version'] : words);
     if (found === null) {
       const { printOverview } = await import('./help.ts');
       printOverview(COMMANDS, asked('help') ? out.line.bind(out) : out.error.bind(out));

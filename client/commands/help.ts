@@ -3,6 +3,11 @@ import { printCommand, printOverview } from '../help.ts';
 import type { Invocation } from '../invocation.ts';
 
 export async function run({ args, out, commands }: Invocation): Promise<number> {
+  if (args.flag('markdown')) {
+    const { cliPage } = await import('../docs.ts');
+    out.raw(cliPage(commands));
+    return 0;
+  }
   const words = [args.positional(0), args.positional(1)].filter((word) => word !== '');
   const family = commands.filter(({ name }) => name.startsWith(`${words[0]} `));
   if (words.length === 0) printOverview(commands, (text) => out.line(text));
