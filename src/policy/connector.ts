@@ -1,18 +1,21 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { buildConnector } from 'undici';
-import type { CredentialFile } from './credential-file.ts';
 import { PolicyFault } from './decision-point.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** The uid of the process at the other end of a connected Unix socket (SO_PEERCRED). */
 export type PeerUidOf = (fd: number) => number;
 
+/** PEM bytes as they are now. @throws PolicyFault untrusted */
+export type ReadPem = () => Promise<Buffer>;
+
 export interface ConnectorOptions {
   readonly endpoint: Endpoint;
   readonly timeoutMs: number;
-  readonly caFile: CredentialFile | null;
-  readonly clientCert: { readonly cert: CredentialFile; readonly key: CredentialFile } | null;
+  /** Null: the authorities that the runtime trusts. */
+  readonly ca: ReadPem | null;
+  readonly clientCert: { readonly cert: ReadPem; readonly key: ReadPem } | null;
   /** Null: anybody may listen there. */
   readonly peerUid: number | null;
   readonly peerUidOf: PeerUidOf | null;
@@ -34,20 +37,16 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
 async function connect(options: ConnectorOptions, target: buildConnector.Options): Promise<net.Socket> {
   const { endpoint } = options;
   if (endpoint.tls) {
-    const [ca, cert, key] = await Promise.all([
-      options.caFile?.read(),
-      options.clientCert?.cert.read(),
-      options.clientCert?.key.read(),
-    ]);
+    const [ca, cert, key] = await Promise.all([options.ca?.(), options.clientCert?.cert(), options.clientCert?.key()]);
     const socket = tls.connect({
       ...address(target),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: true,
       ...(net.isIP(hostOf(target)) === 0 ? { servername: hostOf(target) } : {}),
-      ...(ca ? { ca: ca.reveal() } : {}),
-      ...(cert ? { cert: cert.reveal() } : {}),
-      ...(key ? { key: key.reveal() } : {}),
+      ...(ca ? { ca } : {}),
+      ...(cert ? { cert } : {}),
+      ...(key ? { key } : {}),
     });
     return ready(socket, 'secureConnect', options.timeoutMs);
   }

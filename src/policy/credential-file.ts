@@ -1,82 +1,19 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Secret } from '../kernel/secret.ts';
-import { PolicyFault } from './decision-point.ts';
+import { CheckedFile, type CheckedFileOptions } from './checked-file.ts';
 
-export interface CredentialFileOptions {
-  /** Absolute. */
-  readonly path: string;
-  /** For messages: `policy.auth.bearer_file`, say. */
-  readonly setting: string;
-  readonly maxBytes: number;
-  /** True: nothing for others, no writing for the group, owned by root or by us. */
-  readonly confidential: boolean;
-}
-
-/**
- * A file that is read when it is used, and again only after it changed, so that a rotated token or certificate
- * is taken up without a reload. Every failure is `untrusted`: a daemon that cannot prove who it is, or
- * check who answers, must not open its gate for that.
- */
+/** A file whose content is a secret: others can neither read nor write it, and nothing prints it. */
 export class CredentialFile {
-  readonly #options: CredentialFileOptions;
-  #seen: { readonly version: string; readonly content: Secret } | null = null;
+  readonly #file: CheckedFile;
+  #known: { readonly bytes: Buffer; readonly secret: Secret } | null = null;
 
-  constructor(options: CredentialFileOptions) {
-    this.#options = options;
+  constructor(options: Omit<CheckedFileOptions, 'confidential'>) {
+    this.#file = new CheckedFile({ ...options, confidential: true });
   }
 
   /** The content; one object for as long as the file stays as it is. @throws PolicyFault untrusted */
   async read(): Promise<Secret> {
-    try {
-      const { path } = this.#options;
-      const now = versionOf(await stat(path, { bigint: true }));
-      if (this.#seen?.version === now) return this.#seen.content;
-      // O_NONBLOCK: a named pipe must not hold a thread of the pool.
-      const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      try {
-        this.#seen = await this.#load(handle);
-      } finally {
-        await handle.close();
-      }
-      return this.#seen.content;
-    } catch (cause) {
-      if (cause instanceof PolicyFault) throw cause;
-      throw this.#fault(`cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`);
-    }
+    const bytes = await this.#file.read();
+    if (this.#known?.bytes !== bytes) this.#known = { bytes, secret: new Secret(bytes) };
+    return this.#known.secret;
   }
-
-  async #load(handle: FileHandle): Promise<{ version: string; content: Secret }> {
-    const { maxBytes, confidential } = this.#options;
-    const file = await handle.stat({ bigint: true });
-    if (!file.isFile()) throw this.#fault('is no regular file');
-    const uid = process.getuid?.();
-    if (file.uid !== 0n && file.uid !== BigInt(uid ?? 0)) throw this.#fault('belongs to another user');
-    if ((file.mode & 0o022n) !== 0n) throw this.#fault('can be written by others');
-    if (confidential && (file.mode & 0o007n) !== 0n) throw this.#fault('can be read by others');
-    if (file.size > BigInt(maxBytes)) throw this.#fault('is too large');
-    const buffer = Buffer.alloc(maxBytes + 1);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    const content = Buffer.from(buffer.subarray(0, bytesRead));
-    buffer.fill(0);
-    if (bytesRead === 0) throw this.#fault('is empty');
-    if (bytesRead > maxBytes) throw this.#fault('is too large');
-    return { version: versionOf(file), content: new Secret(content) };
-  }
-
-  #fault(what: string): PolicyFault {
-    return new PolicyFault('untrusted', `${this.#options.setting} ${what}`);
-  }
-}
-
-interface FileVersion {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-}
-
-function versionOf(file: FileVersion): string {
-  return `${file.dev}:${file.ino}:${file.size}:${file.mtimeNs}:${file.ctimeNs}`;
 }

@@ -2,7 +2,8 @@ import { Client, type Dispatcher } from 'undici';
 import { WardenError } from '../kernel/errors.ts';
 import { authorization } from './bearer.ts';
 import { withDeadline } from './call-deadline.ts';
-import { codeOf, createConnector, type PeerUidOf } from './connector.ts';
+import { CheckedFile } from './checked-file.ts';
+import { codeOf, createConnector, type PeerUidOf, type ReadPem } from './connector.ts';
 import { CredentialFile } from './credential-file.ts';
 import { PolicyFault } from './decision-point.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
@@ -77,18 +78,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const endpoint = parseEndpoint(settings.url);
   checkAuth(endpoint, settings.auth);
   const { clientCert, bearerFile } = settings.auth;
-  const bearer = bearerFile === null ? null : credential(bearerFile, 'policy.auth.bearer_file', 16_384, true);
+  const bearer =
+    bearerFile === null
+      ? null
+      : new CredentialFile({ path: bearerFile, setting: 'policy.auth.bearer_file', maxBytes: 16_384 });
   const slots = new Slots(limits.concurrency, limits.queue);
   const connector = createConnector({
     endpoint,
     timeoutMs: settings.timeoutMs,
-    caFile: settings.caFile === null ? null : credential(settings.caFile, 'policy.ca_file', 1_048_576, false),
+    ca: settings.caFile === null ? null : publicPem(settings.caFile, 'policy.ca_file'),
     clientCert:
       clientCert === null
         ? null
         : {
-            cert: credential(clientCert.certFile, 'policy.auth.client_cert', 262_144, false),
-            key: credential(clientCert.keyFile, 'the key of policy.auth.client_cert', 65_536, true),
+            cert: publicPem(clientCert.certFile, 'policy.auth.client_cert'),
+            key: privatePem(clientCert.keyFile, 'the key of policy.auth.client_cert'),
           },
     peerUid: settings.auth.peerUid,
     peerUidOf: options.peerUidOf ?? null,
@@ -201,8 +205,14 @@ function tooLate(): PolicyFault {
   return new PolicyFault('timeout', 'the decision point did not answer in time');
 }
 
-function credential(path: string, setting: string, maxBytes: number, confidential: boolean): CredentialFile {
-  return new CredentialFile({ path, setting, maxBytes, confidential });
+function publicPem(path: string, setting: string): ReadPem {
+  const file = new CheckedFile({ path, setting, maxBytes: 1_048_576, confidential: false });
+  return () => file.read();
+}
+
+function privatePem(path: string, setting: string): ReadPem {
+  const file = new CredentialFile({ path, setting, maxBytes: 65_536 });
+  return async () => (await file.read()).reveal();
 }
 
 function checkAuth(endpoint: Endpoint, auth: PolicySettings['auth']): void {

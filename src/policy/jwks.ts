@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Clock } from '../kernel/clock.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { withDeadline } from './call-deadline.ts';
-import { CredentialFile } from './credential-file.ts';
+import { CheckedFile } from './checked-file.ts';
 
 /** The keys of a token issuer. A failure to have them is `policy_unavailable`: the token is not to blame. */
 export interface KeySource {
@@ -25,7 +25,7 @@ const KeySet = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() }))
 
 /** Keys from `policy.claims.jwks_file`, read again when the file changes. */
 export function fileKeys(path: string): KeySource {
-  const file = new CredentialFile({
+  const file = new CheckedFile({
     path,
     setting: 'policy.claims.jwks_file',
     maxBytes: MAX_BYTES,
@@ -37,7 +37,7 @@ export function fileKeys(path: string): KeySource {
       const content = await file.read().catch((cause: unknown) => {
         throw unavailable('the keys of the token issuer cannot be read', cause);
       });
-      if (parsed?.from !== content) parsed = { from: content, keys: keySet(content.reveal()) };
+      if (parsed?.from !== content) parsed = { from: content, keys: keySet(content) };
       return parsed.keys(header, token);
     },
     close: async () => {},
