@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -23,6 +24,18 @@ function forge(line: string, from: string, to: string): string {
   const changed = line.replace(from, to);
   expect(changed).not.toBe(line);
   return changed;
+}
+
+/** Changes line `n` (from 0) and gives it and all that follow hashes that fit, as one can who has no key. */
+function rewriteFrom(lines: Lines, n: number, from: string, to: string): Lines {
+  let prev = JSON.parse(lines[n] ?? '').prev as string;
+  return lines.map((line, at) => {
+    if (at < n) return line;
+    const changed = (at === n ? forge(line, from, to) : line).replace(/"prev":"[^"]*"/, `"prev":"${prev}"`);
+    const body = changed.slice(0, changed.lastIndexOf(',"hash"'));
+    prev = createHash('sha256').update(Buffer.from(prev, 'hex')).update(body).digest('hex');
+    return `${body},"hash":"${prev}"}`;
+  });
 }
 
 const open = (dir: string, anchorFile?: string): Promise<FileLedger> =>
@@ -70,6 +83,11 @@ const TABLE: [
     'an unknown key',
     (lines) => lines.map((line, n) => (n === 4 ? line.replace(',"hash"', ',"extra":1,"hash"') : line)),
     [{ line: 5, seq: null, what: "the line's keys or values are not in the form that the ledger writes" }],
+  ],
+  [
+    'a record behind the last checkpoint written anew, with hashes that fit',
+    (lines) => rewriteFrom(lines, 24, 'agt-state', 'agt-statf'),
+    [{ line: null, seq: 27, what: 'record 27 is not the one that the head was signed over' }],
   ],
   [
     'a removed line',
@@ -347,6 +365,12 @@ describe('a start', () => {
       (dir) => edit(dir, (lines) => lines.map((line, n) => (n === 24 ? forge(line, 'agt-state', 'agt-statf') : line))),
       'ledger_broken',
       "signatures.log line 25: the record's hash does not fit its bytes (signatures.head says record 27)",
+    ],
+    [
+      'after a recent record was written anew with hashes that fit',
+      (dir) => edit(dir, (lines) => rewriteFrom(lines, 24, 'agt-state', 'agt-statf')),
+      'state_rolled_back',
+      'record 27 is not the one that signatures.head was signed over',
     ],
     [
       'after the log was replaced by a copy of itself',
