@@ -284,7 +284,7 @@ describe('every certificate says after reading what was meant in writing', () =>
         expect(parseCertificateLine(`${line}\n`)).toEqual(read);
         expect(line).toBe(`${read.algorithm} ${blob.toString('base64')} a comment`);
       }),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
 });
@@ -323,15 +323,17 @@ describe('a certificate is not good', () => {
 });
 
 describe('cut short anywhere, a certificate is refused', () => {
-  test.each(ALL_ALGORITHMS)('of %s by every authority', (of) => {
-    for (const ca of authorities) {
-      const blob = certify(plainFields(find(subjects, of), ca), ca);
-      for (let end = 0; end < blob.length; end++) {
-        expect(
-          caught(() => parseCertificate(blob.subarray(0, end))),
-          `at ${end}`,
-        ).toMatchObject({ code: 'invalid_request' });
-      }
+  const pairs = [
+    ...ALL_ALGORITHMS.map((of) => [of, 'ssh-ed25519'] as const),
+    ...ALL_ALGORITHMS.map((by) => ['ssh-ed25519', by] as const),
+  ];
+  test.each(pairs)('of %s by %s', (of, by) => {
+    const ca = find(authorities, by);
+    const blob = certify(plainFields(find(subjects, of), ca), ca);
+    for (let end = 0; end < blob.length; end++) {
+      const error = caught(() => parseCertificate(blob.subarray(0, end)));
+      expect(error, `at ${end}`).toBeInstanceOf(WardenError);
+      expect((error as WardenError).code).toBe('invalid_request');
     }
   });
 });

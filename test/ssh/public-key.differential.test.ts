@@ -6,15 +6,9 @@ import { WardenError } from '../../src/kernel/errors.ts';
 import { fingerprint } from '../../src/ssh/fingerprint.ts';
 import { type KeyAlgorithm, type PublicKey, parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 import { WireWriter } from '../../src/ssh/wire.ts';
+import { readWithOpenSsh } from '../support/ssh-fingerprints.ts';
 import { sshKeygenOk } from '../support/ssh-keygen.ts';
 import { ALL_ALGORITHMS, allTestKeys, keyFolder, type TestKey, testKey } from '../support/ssh-keys.ts';
-
-/** What `ssh-keygen -l` says of one line, null where it takes the line for no key. */
-interface Reading {
-  readonly bits: number;
-  readonly fingerprint: string;
-  readonly type: string;
-}
 
 const PRINTED_TYPES: Record<KeyAlgorithm, string> = {
   'ssh-ed25519': 'ED25519',
@@ -52,11 +46,9 @@ const REFUSED_BEYOND_OPENSSH: readonly [reason: string, message: RegExp][] = [
 ];
 
 let keys: TestKey[] = [];
-let marker: TestKey;
 let certificate: string;
 beforeAll(async () => {
   keys = [...(await allTestKeys()), ...(await allTestKeys('other'))];
-  marker = await testKey('ssh-ed25519', 'marker');
   certificate = await issue();
 });
 
@@ -68,30 +60,6 @@ async function issue(): Promise<string> {
   writeFileSync(file, `${keys[0]?.line}\n`);
   await sshKeygenOk(['-q', '-s', ca.file ?? '', '-I', 'id', '-n', 'a', file]);
   return readFileSync(join(folder, 'subject-cert.pub'), 'utf8').trimEnd();
-}
-
-/** One ssh-keygen for all lines: a marker key after each line tells which printed keys belong to it. */
-async function readWithOpenSsh(lines: readonly string[]): Promise<(Reading | null)[]> {
-  const file = join(mkdtempSync(join(keyFolder(), 'batch-')), 'keys');
-  const text = [marker.line, ...lines.flatMap((line) => [line, marker.line])].join('\n');
-  writeFileSync(file, `${text}\n`);
-  const mark = fingerprint(marker.publicKey.blob);
-  const answers: (Reading | null)[] = [];
-  let reading: Reading | null = null;
-  const printed = (await sshKeygenOk(['-l', '-f', file])).trimEnd().split('\n');
-  for (const line of printed.slice(1)) {
-    const [, bits, print, type] = /^(\d+) (SHA256:\S+) .*\(([A-Z0-9-]+)\)$/s.exec(line) ?? [];
-    if (print === undefined || type === undefined) throw new Error(`ssh-keygen printed what was not foreseen: ${line}`);
-    if (print !== mark) {
-      if (reading !== null) throw new Error('ssh-keygen read two keys from one line');
-      reading = { bits: Number(bits), fingerprint: print, type };
-      continue;
-    }
-    answers.push(reading);
-    reading = null;
-  }
-  if (answers.length !== lines.length) throw new Error(`${answers.length} answers for ${lines.length} lines`);
-  return answers;
 }
 
 function readWithOurs(line: string): PublicKey | WardenError {
