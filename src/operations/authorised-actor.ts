@@ -1,8 +1,9 @@
-import { firstMatch, type MatchFacts, mayAsk } from '../callers/match.ts';
 import type { Selector } from '../callers/caller.ts';
-import { WardenError } from '../kernel/errors.ts';
+import { firstMatch, type MatchFacts, mayAsk } from '../callers/match.ts';
 import type { Actor } from '../inventory/actor.ts';
+import { WardenError } from '../kernel/errors.ts';
 import type { RequestContext } from './context.ts';
+import { digestMatters } from './digest-need.ts';
 
 /**
  * The actor, if this caller may ask for it. The refusal is the same, byte for byte and step for step, whether
@@ -24,9 +25,8 @@ export async function authorisedActor(name: string, context: RequestContext): Pr
 /** Administrators: `admins:` of warden.yaml, else the daemon's own uid. */
 export async function isAdministrator(context: RequestContext): Promise<boolean> {
   const { admins } = context.world.snapshot.settings;
-  const { caller } = context.connection;
-  if (admins === null) return caller.uid === context.services.facts.daemonUid;
-  return firstMatch(admins, caller, await selectorFacts(context)) !== null;
+  const { daemonUid } = context.services.facts;
+  return mayAsk(admins, context.connection.caller, daemonUid, await selectorFacts(context));
 }
 
 export async function callerMatches(selectors: readonly Selector[], context: RequestContext): Promise<boolean> {
@@ -39,12 +39,9 @@ export async function requireAdministrator(context: RequestContext): Promise<voi
   throw new WardenError('not_administrator', 'only an administrator of this daemon may do that');
 }
 
-/**
- * The digest is computed for every caller as soon as any selector of the snapshot wants one: were it computed
- * only for the actors that do, the time of a refusal would tell which actors exist.
- */
-export async function selectorFacts(context: RequestContext): Promise<MatchFacts> {
-  const { executables } = context.services.facts;
-  const exeSha256 = context.world.snapshot.usesDigests ? await context.connection.exeSha256() : null;
-  return { executables, exeSha256 };
+/** What matching needs beside the caller. The digest is read where it can matter at all: see `digestMatters`. */
+export async function selectorFacts({ connection, world, services }: RequestContext): Promise<MatchFacts> {
+  const { executables } = services.facts;
+  const matters = digestMatters(world.snapshot, connection.caller, executables);
+  return { executables, exeSha256: matters ? await connection.exeSha256() : null };
 }
