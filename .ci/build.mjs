@@ -29,7 +29,9 @@ await build({
   outExtension: { '.js': '.mjs' },
   format: 'esm',
   // Bundled CommonJS dependencies call require() for Node's own modules.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
 });
 await build({
   ...common,

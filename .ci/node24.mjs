@@ -9,7 +9,16 @@ const platform = `node-${process.platform}-${process.arch}`;
 const bin = `${prefix}/node_modules/${platform}/bin`;
 if (!existsSync(`${bin}/node`)) {
   process.stderr.write('node24: installing it into .cache/node24\n');
-  const args = ['install', '--prefix', prefix, '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `${platform}@24`];
+  const args = [
+    'install',
+    '--prefix',
+    prefix,
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    `${platform}@24`,
+  ];
   const { status } = spawnSync('npm', args, { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(1);
 }

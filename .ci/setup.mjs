@@ -71,7 +71,9 @@ function dist() {
 
 /** Debian packages by the program or file that proves them. */
 function apt(packages, { required }) {
-  const missing = Object.entries(packages).filter(([, proof]) => (proof.startsWith('/') ? !existsSync(proof) : !found(proof)));
+  const missing = Object.entries(packages).filter(([, proof]) =>
+    proof.startsWith('/') ? !existsSync(proof) : !found(proof),
+  );
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name);
   if (isRoot && found('apt-get')) {
@@ -93,7 +95,16 @@ function python() {
   const wanted = ['grpcio==1.85.1', 'grpcio-reflection==1.85.1'];
   once('python', wanted.join(' '), () => {
     say(`installing Python packages into .cache/python: ${wanted.join(' ')}`);
-    const args = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--target', `${cache}/python`, '--upgrade'];
+    const args = [
+      '-m',
+      'pip',
+      'install',
+      '-q',
+      '--disable-pip-version-check',
+      '--target',
+      `${cache}/python`,
+      '--upgrade',
+    ];
     if (!run('python3', [...args, ...wanted])) fail('pip failed; the tests need python3 with pip');
   });
 }

@@ -18,6 +18,7 @@ export function readSignRequest(invocation: Invocation, publicKey: string, purpo
     idToken: readIdToken(invocation),
     reason: args.string('reason') ?? '',
     ticket: args.string('ticket') ?? '',
+    smokeId: '',
   };
 }
 

@@ -1,6 +1,6 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-import { isatty } from 'node:tty';
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
@@ -32,6 +32,9 @@ export function forEyes(line: string): string {
   const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const shown = Object.entries(fields)
     .filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0))
-    .map(([key, value]) => `${key}=${typeof value === 'string' && /^[\w./:@+-]+$/.test(value) ? value : JSON.stringify(value)}`);
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === 'string' && /^[\w./:@+-]+$/.test(value) ? value : JSON.stringify(value)}`,
+    );
   return [String(time).slice(11, 19), String(level).padEnd(5), msg, ...shown].join(' ');
 }

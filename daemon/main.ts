@@ -70,7 +70,10 @@ async function main(): Promise<void> {
   await watch.ready;
   // What changed between the first read and the first look.
   reload('start');
-  log.info({ socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() }, 'ready');
+  log.info(
+    { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
+    'ready',
+  );
 
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
@@ -95,7 +98,8 @@ async function main(): Promise<void> {
 
 main().catch((thrown: unknown) => {
   const error = asWardenError(thrown);
-  const cause = error.code === 'internal' ? `\n${error.cause instanceof Error ? error.cause.stack : String(error.cause)}` : '';
+  const cause =
+    error.code === 'internal' ? `\n${error.cause instanceof Error ? error.cause.stack : String(error.cause)}` : '';
   process.stderr.write(`wardend: ${error.message}${cause}\n  why: ${error.code}\n  do: ${error.hint}\n`);
   process.exit(EXIT_CODES[error.kind]);
 });

@@ -24,7 +24,7 @@ const RLIMIT_CORE = 4;
 const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
 
-const { EAGAIN, EINVAL, ENODATA, ENOPROTOOPT, ENOSYS, ERANGE, ESRCH } = constants.errno;
+const { EAGAIN, EINTR, EINVAL, ENODATA, ENOPROTOOPT, ENOSYS, ERANGE, ESRCH } = constants.errno;
 
 type Call = (...args: (number | bigint | string | Buffer)[]) => number;
 
@@ -108,7 +108,9 @@ export function bindCalls(koffi: Koffi): Native {
     pidfdAlive(pidfd) {
       pollfd.writeInt32LE(pidfd, 0);
       pollfd.writeUInt32LE(POLLIN, 4);
-      const ready = poll(pollfd, 1, 0);
+      // A signal that waits (SIGHUP, a profiler's) ends even a poll that does not wait.
+      let ready = poll(pollfd, 1, 0);
+      while (ready < 0 && koffi.errno() === EINTR) ready = poll(pollfd, 1, 0);
       if (ready < 0) must('poll', koffi.errno());
       return ready === 0;
     },

@@ -19,9 +19,13 @@ export function bindPosture(stateDir: string, posture: EnvPosture): void {
   }
   if (recorded === posture) return;
   const known = (POSTURES as readonly string[]).includes(recorded) ? recorded : 'unreadable';
-  throw new WardenError('posture_forbids', `the state folder ${stateDir} is of posture ${known}, and the config says ${posture}`, {
-    hint: 'give this posture a state folder of its own: --state DIR',
-  });
+  throw new WardenError(
+    'posture_forbids',
+    `the state folder ${stateDir} is of posture ${known}, and the config says ${posture}`,
+    {
+      hint: 'give this posture a state folder of its own: --state DIR',
+    },
+  );
 }
 
 function read(path: string): string | null {

@@ -1,8 +1,8 @@
-import type { Health } from '../src/rpc/health.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
+import type { World } from '../src/operations/context.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
-import type { World } from '../src/operations/context.ts';
+import type { Health } from '../src/rpc/health.ts';
 
 export interface DependencyState {
   readonly name: 'ca' | 'policy' | 'ledger' | 'config';
@@ -67,7 +67,9 @@ async function probeAuthority({ authority }: World): Promise<DependencyState> {
 
 async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> {
   if (gate === null) return { name: 'policy', state: 'off', detail: 'policy.enabled is false', hint: '' };
-  const where = gate.double ? 'synthetic decision point' : `${snapshot.settings.policy.protocol} at ${snapshot.settings.policy.url}`;
+  const where = gate.double
+    ? 'synthetic decision point'
+    : `${snapshot.settings.policy.protocol} at ${snapshot.settings.policy.url}`;
   try {
     await gate.ready(AbortSignal.timeout(PROBE_TIMEOUT_MS));
     return { name: 'policy', state: 'serving', detail: where, hint: '' };

@@ -1,8 +1,8 @@
-import type { Snapshot, ConfigProblem } from '../src/config/snapshot.ts';
-import type { Reloader } from '../src/config/reload.ts';
-import type { ConfigStore, LoadOutcome } from '../src/config/store.ts';
 import { formatProblem, wholeFile } from '../src/config/problems.ts';
 import { WARDEN_FILE } from '../src/config/read-folder.ts';
+import type { Reloader } from '../src/config/reload.ts';
+import type { ConfigProblem, Snapshot } from '../src/config/snapshot.ts';
+import type { ConfigStore, LoadOutcome } from '../src/config/store.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
@@ -83,7 +83,9 @@ export class Worlds {
     enterWorld(this.#current);
     this.#lastChanges = outcome.changes.lines;
     this.#handOverDue ||= outcome.changes.registryHandOverDue;
-    leaveWorld(former, this.#current).catch((cause: unknown) => this.#log.warn({ cause: String(cause) }, 'former client did not close'));
+    leaveWorld(former, this.#current).catch((cause: unknown) =>
+      this.#log.warn({ cause: String(cause) }, 'former client did not close'),
+    );
   }
 }
 
@@ -110,10 +112,16 @@ export function reportReloads({ store, worlds, ledger, health, log, onChange }: 
     onChange();
     const { snapshot } = worlds.current;
     if (outcome.kind === 'swapped') {
-      log.info({ generation: snapshot.generation, hash: snapshot.hash, changes: outcome.changes.lines }, 'config reloaded');
+      log.info(
+        { generation: snapshot.generation, hash: snapshot.hash, changes: outcome.changes.lines },
+        'config reloaded',
+      );
       if (outcome.changes.registryHandOverDue) log.warn('registry hand-over due');
     } else if (outcome.kind === 'refused') {
-      log.error({ reason: outcome.reason, problems: outcome.problems.map(formatProblem) }, 'config refused, the former one stays in force');
+      log.error(
+        { reason: outcome.reason, problems: outcome.problems.map(formatProblem) },
+        'config refused, the former one stays in force',
+      );
     } else {
       log.info({ generation: snapshot.generation }, 'config is as it was');
     }
@@ -127,7 +135,9 @@ export function reportReloads({ store, worlds, ledger, health, log, onChange }: 
       generation: snapshot.generation,
       ...(outcome.kind === 'swapped' ? { changes: [...outcome.changes.lines, ...due] } : {}),
     } as const;
-    ledger.append(record).catch((cause: unknown) => log.error({ reason: asWardenError(cause).code }, 'reload not recorded'));
+    ledger
+      .append(record)
+      .catch((cause: unknown) => log.error({ reason: asWardenError(cause).code }, 'reload not recorded'));
   });
 }
 

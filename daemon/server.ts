@@ -3,12 +3,12 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { CallerLimits } from '../src/callers/rate-limit.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import { limited, type RpcDeps } from '../src/rpc/call.ts';
-import { toServiceDefinition, type GeneratedService } from '../src/rpc/definition.ts';
+import { type GeneratedService, toServiceDefinition } from '../src/rpc/definition.ts';
+import descriptors from '../src/rpc/generated/descriptors.binpb';
 import { HealthDefinition } from '../src/rpc/generated/grpc/health/v1/health.ts';
 import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection/v1/reflection.ts';
 import { ServerReflectionDefinition as ReflectionAlpha } from '../src/rpc/generated/grpc/reflection/v1alpha/reflection.ts';
 import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
-import descriptors from '../src/rpc/generated/descriptors.binpb';
 import { type Health, healthHandlers } from '../src/rpc/health.ts';
 import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import { Reflection, reflectionHandlers } from '../src/rpc/reflection.ts';
@@ -91,7 +91,10 @@ function admitConnection(
     inject();
   } catch (thrown) {
     const error = asWardenError(thrown);
-    log.warn({ reason: error.code, cause: error.code === 'internal' ? String(error.cause) : undefined }, 'connection refused');
+    log.warn(
+      { reason: error.code, cause: error.code === 'internal' ? String(error.cause) : undefined },
+      'connection refused',
+    );
     socket.destroy();
   }
 }

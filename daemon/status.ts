@@ -70,7 +70,8 @@ function dependencies({ probes, ledger, store }: StatusSources, administrator: b
     {
       name: 'config',
       state: store.problems.length === 0 ? 'serving' : 'not_serving',
-      detail: store.problems.length === 0 ? 'in force' : `${store.problems.length} problems; the last good one is in force`,
+      detail:
+        store.problems.length === 0 ? 'in force' : `${store.problems.length} problems; the last good one is in force`,
       hint: store.problems.length === 0 ? '' : '`warden check` names each place',
     },
   ];
@@ -106,19 +107,26 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   const { snapshot } = sources.world();
   const { settings } = snapshot;
   const list: string[] = [];
-  if (settings.posture === 'dev') list.push('dev posture: synthetic authority, doubles for what is outside; trust none of it');
+  if (settings.posture === 'dev')
+    list.push('dev posture: synthetic authority, doubles for what is outside; trust none of it');
   if (snapshot.embedded === true) list.push('no config folder: embedded defaults are in force');
   const glass = services.breakGlass.current();
   if (glass !== null) {
-    list.push(`break-glass is open until ${new Date(glass.until).toISOString()} (${glass.openedBy}: ${glass.reason}); ${glass.releases} released under it`);
+    list.push(
+      `break-glass is open until ${new Date(glass.until).toISOString()} (${glass.openedBy}: ${glass.reason}); ${glass.releases} released under it`,
+    );
   }
   if (settings.policy.enabled && !settings.policy.failClosed) {
     list.push('policy.fail_closed is false: a decision point that cannot be reached lets requests through');
   }
-  if (settings.posture === 'prod' && !settings.policy.enabled) list.push('prod without a gate: policy.enabled is false');
-  if (sources.handOverDue()) list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
+  if (settings.posture === 'prod' && !settings.policy.enabled)
+    list.push('prod without a gate: policy.enabled is false');
+  if (sources.handOverDue())
+    list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
   if (mode === 'user') {
-    list.push('user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence');
+    list.push(
+      'user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence',
+    );
   }
   return administrator ? [...list, ...snapshot.warnings] : list;
 }

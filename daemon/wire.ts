@@ -75,9 +75,13 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   const first = await store.load();
   if (first.kind === 'refused') {
     await parser.close();
-    throw new WardenError('config_invalid', `${configDir} cannot be used:\n${first.problems.map(formatProblem).join('\n')}`, {
-      hint: `mend it, then: warden check --config ${configDir}`,
-    });
+    throw new WardenError(
+      'config_invalid',
+      `${configDir} cannot be used:\n${first.problems.map(formatProblem).join('\n')}`,
+      {
+        hint: `mend it, then: warden check --config ${configDir}`,
+      },
+    );
   }
   const { settings } = first.snapshot;
   bindPosture(stateDir, settings.posture);
@@ -112,7 +116,10 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   const startedAt = clock.now();
   const deps: RpcDeps = {
     peers,
-    limiter: createCallerLimits(() => current.current.snapshot.settings.limits, () => clock.monotonic()),
+    limiter: createCallerLimits(
+      () => current.current.snapshot.settings.limits,
+      () => clock.monotonic(),
+    ),
     services,
     world: () => current.current,
     draining: () => draining,
@@ -163,11 +170,13 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   probes.start(PROBE_EVERY_MS);
   const server = createGrpcServer(deps, host, health, log);
   const mark = (kind: 'start' | 'stop'): Promise<void> =>
-    ledger.append({ kind, outcome: 'ok', posture: settings.posture, generation: current.current.snapshot.generation }).then(
-      () => undefined,
-      // A daemon whose disk is full starts, refuses, and says so: it recovers when space returns.
-      (cause: unknown) => log.error({ cause: String(cause) }, 'ledger cannot be written'),
-    );
+    ledger
+      .append({ kind, outcome: 'ok', posture: settings.posture, generation: current.current.snapshot.generation })
+      .then(
+        () => undefined,
+        // A daemon whose disk is full starts, refuses, and says so: it recovers when space returns.
+        (cause: unknown) => log.error({ cause: String(cause) }, 'ledger cannot be written'),
+      );
   await mark('start');
   health.set('', true);
 
@@ -175,7 +184,8 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     server,
     reloader,
     socket: settings.socket,
-    summary: () => `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
+    summary: () =>
+      `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
     stopAccepting() {
       draining = true;
       health.set('', false);
@@ -199,7 +209,11 @@ function anchorBeside({ socketPath, stateDir }: Places): string {
 
 function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: StatusChanges): void {
   const bad = event.event === 'unavailable' || event.event === 'rotation_failed' || event.event === 'space_short';
-  const fields = { event: event.event, detail: event.detail, cause: event.cause === undefined ? undefined : String(event.cause) };
+  const fields = {
+    event: event.event,
+    detail: event.detail,
+    cause: event.cause === undefined ? undefined : String(event.cause),
+  };
   if (bad) log.error(fields, 'ledger');
   else log.info(fields, 'ledger');
   if (event.event === 'unavailable') health.set('ledger', false);
@@ -218,7 +232,16 @@ function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log
     ms: Math.round(durationMs * 100) / 100,
   };
   if (error === null) log.info(fields, 'request');
-  else log.info({ ...fields, reason: error.code, private: error.details.privateDetail, ledger: error.details.ledgerSeq?.toString() }, 'request refused');
+  else
+    log.info(
+      {
+        ...fields,
+        reason: error.code,
+        private: error.details.privateDetail,
+        ledger: error.details.ledgerSeq?.toString(),
+      },
+      'request refused',
+    );
 }
 
 function describeCause(error: WardenError): string {

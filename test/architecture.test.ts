@@ -27,14 +27,21 @@ const ORDER = [
 ];
 
 /** What the client's commands that work without a daemon need; the rest reaches the daemon through rpc. */
-const CLIENT_MAY_IMPORT = ['kernel', 'ssh', 'inventory', 'signing', 'ledger', 'config', 'registry', 'doubles', 'rpc', 'policy'];
+const CLIENT_MAY_IMPORT = [
+  'kernel',
+  'ssh',
+  'inventory',
+  'signing',
+  'ledger',
+  'config',
+  'registry',
+  'doubles',
+  'rpc',
+  'policy',
+];
 
 /** Where `Secret.reveal()` may be called. */
-const MAY_REVEAL: readonly string[] = [
-  'src/policy/bearer.ts',
-  'src/policy/http-client.ts',
-  'src/rpc/encode.ts',
-];
+const MAY_REVEAL: readonly string[] = ['src/policy/bearer.ts', 'src/policy/http-client.ts', 'src/rpc/encode.ts'];
 
 /** Boundaries where bytes from outside become values: zod belongs here and nowhere else. */
 const MAY_VALIDATE = /^(src\/config\/|src\/rpc\/messages\.ts|src\/policy\/|src\/registry\/|src\/doubles\/)/;
@@ -50,7 +57,8 @@ const PURE = [
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,
   /^src\/operations\//,
 ];
-const IMPURE = /from 'node:(fs|net|http|https|http2|child_process|os|worker_threads|dgram)(\/promises)?'|process\.env\b|Date\.now\(|Math\.random\(/;
+const IMPURE =
+  /from 'node:(fs|net|http|https|http2|child_process|os|worker_threads|dgram)(\/promises)?'|process\.env\b|Date\.now\(|Math\.random\(/;
 
 interface File {
   readonly path: string;
@@ -103,7 +111,9 @@ describe('architecture', () => {
   it('the ground floor imports nothing above it', () => {
     const wrong = src
       .filter((file) => ['kernel', 'ssh'].includes(capability(file.path)))
-      .flatMap((file) => file.imports.filter((target) => !/^src\/(kernel|ssh)\//.test(target)).map((t) => `${file.path} -> ${t}`));
+      .flatMap((file) =>
+        file.imports.filter((target) => !/^src\/(kernel|ssh)\//.test(target)).map((t) => `${file.path} -> ${t}`),
+      );
     expect(wrong).toEqual([]);
   });
 
@@ -134,8 +144,12 @@ describe('architecture', () => {
 
   it('the client never reaches into the daemon, nor the daemon into the client', () => {
     const wrong = [
-      ...client.flatMap((file) => file.imports.filter((t) => t.startsWith('daemon/')).map((t) => `${file.path} -> ${t}`)),
-      ...daemon.flatMap((file) => file.imports.filter((t) => t.startsWith('client/')).map((t) => `${file.path} -> ${t}`)),
+      ...client.flatMap((file) =>
+        file.imports.filter((t) => t.startsWith('daemon/')).map((t) => `${file.path} -> ${t}`),
+      ),
+      ...daemon.flatMap((file) =>
+        file.imports.filter((t) => t.startsWith('client/')).map((t) => `${file.path} -> ${t}`),
+      ),
     ];
     expect(wrong).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { parseTtl } from '../../src/kernel/duration.ts';
+import { DENY_TTL_SECONDS, formatEvidence, type SmokeOutcome, smokePolicy } from '../../src/registry/smoke.ts';
 import type { Channel } from '../../src/rpc/client/channel.ts';
 import { RpcError } from '../../src/rpc/client/rpc-error.ts';
 import { type SignRequest, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
@@ -11,66 +12,56 @@ import { checkWritable } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import { readSignResponse } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
-import { toJson } from '../output.ts';
 
 /** The allow of the smoke: short, since its key is thrown away at once. */
-const ALLOW_TTL_SECONDS = 300n;
-
-/** What is printed of one check, exactly; nothing of it is secret. */
-interface Check {
-  readonly actor: string;
-  readonly policy_decision_id: string;
-  readonly effect: string;
-  readonly reason: string;
-  readonly backend: string;
-  readonly certificate_issued: boolean;
-  readonly smoke_id: string;
-  readonly time: string;
-}
+const ALLOW_TTL_SECONDS = 300;
 
 /** Pre-flight, one allow, one deny, through the running daemon. 0 as expected, 1 not, 2 unusable. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out, env } = invocation;
-  const denyTtl = parseTtl(args.string('deny-ttl') ?? '999h');
-  if (denyTtl === null) throw usageError('--deny-ttl is no time', 'write 999h');
-  const evidence = args.string('evidence');
-  if (evidence !== undefined) checkWritable(evidence);
+  const denyTtl = args.string('deny-ttl');
+  const denyTtlSeconds = denyTtl === undefined ? DENY_TTL_SECONDS : parseTtl(denyTtl);
+  if (denyTtlSeconds === null) throw usageError('--deny-ttl is no time', 'write 999h');
+  const evidenceFile = args.string('evidence');
+  if (evidenceFile !== undefined) checkWritable(evidenceFile);
   const key = await generateKeyPair('ed25519', 'synthetic-smoke');
-  const smokeId = randomUUID();
 
-  const checks = await withDaemon(invocation, async (channel) => {
-    const backend = await preflight(channel);
-    const base: SignRequest = {
-      actor: args.string('actor') ?? (await firstUsable(channel)),
-      publicKey: formatPublicKey(key.publicKey),
-      ttlSeconds: ALLOW_TTL_SECONDS,
-      principals: [],
-      purpose: 1,
-      subject: env.WARDEN_POLICY_SUBJECT ?? '',
-      idToken: env.WARDEN_ID_TOKEN ?? '',
-      reason: `smoke policy ${smokeId}`,
-      ticket: '',
-    };
-    const ask = (request: SignRequest): Promise<Check> => check(channel, request, backend, smokeId);
-    return [await ask(base), await ask({ ...base, ttlSeconds: BigInt(denyTtl) })] as const;
+  const { exit, evidence, problems } = await withDaemon(invocation, async (channel) => {
+    const { backend, protocol } = await preflight(channel);
+    const actor = args.string('actor') ?? (await firstUsable(channel));
+    return smokePolicy(
+      { actor, allowTtlSeconds: ALLOW_TTL_SECONDS, denyTtlSeconds, wordless: protocol === 'authzen' },
+      {
+        // Done above: without it there is no actor to ask for.
+        preflight: async () => undefined,
+        sign: ({ ttlSeconds, smokeId }) =>
+          ask(channel, backend, {
+            actor,
+            publicKey: formatPublicKey(key.publicKey),
+            ttlSeconds: BigInt(ttlSeconds ?? 0),
+            principals: [],
+            purpose: 1,
+            subject: env.WARDEN_POLICY_SUBJECT ?? '',
+            idToken: env.WARDEN_ID_TOKEN ?? '',
+            reason: '',
+            ticket: '',
+            smokeId,
+          }),
+        newSmokeId: randomUUID,
+        now: Date.now,
+      },
+    );
   });
-  const [allow, deny] = checks;
-  const lines = checks.map((one) => `${toJson(one)}\n`).join('');
+  const lines = evidence.map((one) => `${formatEvidence(one)}\n`).join('');
   out.raw(lines);
-  if (evidence !== undefined) appendFileSync(evidence, lines, { mode: 0o644 });
-  const allowed = allow.effect === 'allow' && allow.certificate_issued && allow.policy_decision_id !== '';
-  const denied = deny.effect === 'deny' && !deny.certificate_issued && deny.policy_decision_id !== '';
-  if (allowed && denied) {
-    out.aside({ text: 'as expected', style: 'green' }, ': one allow, one deny');
-    return 0;
-  }
-  const wrong = [!allowed && 'the allow', !denied && 'the deny'].filter(Boolean).join(' and ');
-  out.error({ text: 'not as expected', style: 'red' }, `: ${wrong}`);
-  return 1;
+  if (evidenceFile !== undefined) appendFileSync(evidenceFile, lines, { mode: 0o644 });
+  if (exit === 0) out.aside({ text: 'as expected', style: 'green' }, ': one allow, one deny');
+  for (const problem of problems) out.error({ text: 'not as expected', style: 'red' }, `: ${problem}`);
+  return exit;
 }
 
-/** Is there a gate to try, and does it answer? Gives the backend. @throws WardenError invalid_request: exit 2 */
-async function preflight(channel: Channel): Promise<string> {
+/** Is there a gate to try, and does it answer? @throws WardenError invalid_request: exit 2 */
+async function preflight(channel: Channel): Promise<{ backend: string; protocol: string }> {
   const { fullName, methods } = WardenDefinition;
   const status = await channel.unary(fullName, methods.status, {});
   if (status.policy?.enabled !== true) {
@@ -81,7 +72,7 @@ async function preflight(channel: Channel): Promise<string> {
   }
   const gate = status.dependencies.find(({ name }) => name === 'policy');
   if (gate?.state === 'not_serving') throw usageError(`the decision point does not answer: ${gate.detail}`, gate.hint);
-  return status.backend;
+  return { backend: status.backend, protocol: status.policy.protocol };
 }
 
 async function firstUsable(channel: Channel): Promise<string> {
@@ -92,34 +83,22 @@ async function firstUsable(channel: Channel): Promise<string> {
   return first.name;
 }
 
-async function check(channel: Channel, request: SignRequest, backend: string, smokeId: string): Promise<Check> {
+/** One request. A refusal is an outcome: its effect is told from whether a decision came with it. */
+async function ask(channel: Channel, backend: string, request: SignRequest): Promise<SmokeOutcome> {
   const { fullName, methods } = WardenDefinition;
-  const common = { actor: request.actor, smoke_id: smokeId, time: new Date().toISOString() };
   try {
     const { evidence } = readSignResponse(await channel.unary(fullName, methods.sign, request));
-    return {
-      actor: common.actor,
-      policy_decision_id: evidence.policyDecisionId,
-      effect: evidence.policyEffect,
-      reason: evidence.policyReason,
-      backend: evidence.backend,
-      certificate_issued: true,
-      smoke_id: smokeId,
-      time: common.time,
-    };
+    const { policyDecisionId, policyEffect: effect, policyReason: reason } = evidence;
+    return { policyDecisionId, effect, reason, backend: evidence.backend, certificateIssued: true };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const { decisionId, policyReason } = error.details;
-    return {
-      actor: common.actor,
-      policy_decision_id: decisionId ?? '',
-      // Refused without a decision: a fault, or a rule of our own before the gate.
-      effect: decisionId === undefined ? (error.kind === 'unavailable' ? 'fault' : 'not_asked') : 'deny',
-      reason: policyReason ?? error.reason,
-      backend,
-      certificate_issued: false,
-      smoke_id: smokeId,
-      time: common.time,
-    };
+    if (decisionId !== undefined) {
+      const reason = policyReason ?? '';
+      return { policyDecisionId: decisionId, effect: 'deny', reason, backend, certificateIssued: false };
+    }
+    // Refused without a decision: a fault, or a rule of our own before the gate.
+    const effect = error.kind === 'unavailable' ? 'fault' : 'not_asked';
+    return { policyDecisionId: '', effect, reason: error.reason, backend, certificateIssued: false };
   }
 }

@@ -23,7 +23,7 @@ const NOT_ASKED: GateOutcome = { effect: 'not_asked', decisionId: null, reason: 
  * @throws WardenError
  */
 export async function askGate(question: PolicyQuestion, context: RequestContext, trail: Trail): Promise<GateOutcome> {
-  const { world, services, requestId, signal } = context;
+  const { world, requestId, signal } = context;
   const { policy } = world.snapshot.settings;
   if (world.gate === null || !policy.gate.includes(question.action)) {
     trail.note({ policy_effect: 'not_asked' });

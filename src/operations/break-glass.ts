@@ -1,8 +1,8 @@
+import type { AttestedConnection } from '../callers/connection.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
-import { callerMatches } from './authorised-actor.ts';
 import { checkOpening } from '../policy/break-glass.ts';
-import type { AttestedConnection } from '../callers/connection.ts';
+import { callerMatches } from './authorised-actor.ts';
 import type { RequestContext } from './context.ts';
 import { Trail } from './trail.ts';
 

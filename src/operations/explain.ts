@@ -3,13 +3,13 @@ import { formatSeconds } from '../kernel/duration.ts';
 import { asWardenError, type WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import { signQuestion } from '../policy/question.ts';
-import { fingerprint } from '../ssh/fingerprint.ts';
-import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { planCertificate, ttlHours } from '../signing/plan.ts';
 import { checkAuthorityPosture } from '../signing/posture-rule.ts';
+import { fingerprint } from '../ssh/fingerprint.ts';
+import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { askGate } from './ask-gate.ts';
-import { checkCeilingAfterGate } from './ceiling.ts';
 import { authorisedActor, isAdministrator, selectorFacts } from './authorised-actor.ts';
+import { checkCeilingAfterGate } from './ceiling.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import type { SignInput } from './sign.ts';
@@ -54,7 +54,10 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
   let decisionId: string | null = null;
   try {
     const { caller } = connection;
-    held('a live process, attested when it connected', `uid ${caller.uid}, pid ${caller.pid}, ${caller.exe ?? 'executable unreadable'}`);
+    held(
+      'a live process, attested when it connected',
+      `uid ${caller.uid}, pid ${caller.pid}, ${caller.exe ?? 'executable unreadable'}`,
+    );
 
     needs = 'one OpenSSH public key line';
     const publicKey = parsePublicKeyLine(input.publicKey);
@@ -104,7 +107,8 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
       decisionId = gate.decisionId;
       if (gate.effect === 'fault') verdict = 'fault';
       if (gate.effect === 'not_asked') held('nothing: the gate is off for sign', 'not asked', 'not_asked');
-      else held(needs, `${gate.effect} ${gate.decisionId ?? ''} ${gate.reason}${gate.cached ? ' (cached)' : ''}`.trim());
+      else
+        held(needs, `${gate.effect} ${gate.decisionId ?? ''} ${gate.reason}${gate.cached ? ' (cached)' : ''}`.trim());
     } else if (cached !== null) {
       decisionId = cached.id;
       held(needs, `${cached.effect} ${cached.id} ${cached.reason} (cached)`);
@@ -121,7 +125,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     await world.authority.ready();
     held(needs, `${world.authority.backend} authority is ready`);
 
-    const receipt = ask ? await services.ledger.append(trail.entry('ok')) : null;
+    const receipt = ask ? await services.ledger.appendRefusal(trail.entry('ok')) : null;
     held('a ledger that can be written', ask ? 'recorded' : 'not written: nothing was released');
     return { steps, verdict, error: null, decisionId, receipt };
   } catch (thrown) {

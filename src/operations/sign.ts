@@ -1,17 +1,17 @@
-import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { Actor } from '../inventory/actor.ts';
+import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
-import type { Certificate } from '../ssh/certificate.ts';
-import { fingerprint } from '../ssh/fingerprint.ts';
-import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { signQuestion } from '../policy/question.ts';
-import { checkIssued } from '../signing/check-issued.ts';
+import { checkIssuedOffLoop } from '../signing/check-issued.ts';
 import { finishPlan } from '../signing/finish-plan.ts';
 import { planCertificate, ttlHours } from '../signing/plan.ts';
 import { checkAuthorityPosture } from '../signing/posture-rule.ts';
+import type { Certificate } from '../ssh/certificate.ts';
+import { fingerprint } from '../ssh/fingerprint.ts';
+import { parsePublicKeyLine } from '../ssh/public-key.ts';
+import { askGate, type GateOutcome } from './ask-gate.ts';
 import { authorisedActor } from './authorised-actor.ts';
 import { checkCeilingAfterGate } from './ceiling.ts';
-import { askGate, type GateOutcome } from './ask-gate.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import { Trail } from './trail.ts';
@@ -27,6 +27,8 @@ export interface SignInput {
   readonly idToken: string;
   readonly reason: string;
   readonly ticket: string;
+  /** Of `warden smoke policy`; "" is none. */
+  readonly smokeId: string;
 }
 
 export interface SignOutput {
@@ -51,6 +53,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       actor: input.actor,
       ...(input.reason === '' ? {} : { user_reason: input.reason }),
       ...(input.ticket === '' ? {} : { ticket: input.ticket }),
+      ...(input.smokeId === '' ? {} : { smoke_id: input.smokeId }),
     });
     const publicKey = parsePublicKeyLine(input.publicKey);
     const keyFingerprint = fingerprint(publicKey.blob);
@@ -100,7 +103,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       posture: settings.posture,
     });
     const blob = await world.authority.certify(finished, { requestId, signal });
-    const certificate = checkIssued(blob, finished, world.authority);
+    const certificate = await checkIssuedOffLoop(blob, finished, world.authority);
 
     const receipt = await services.ledger.append(
       trail.entry('ok', {

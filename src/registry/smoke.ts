@@ -41,6 +41,8 @@ export interface SmokePlan {
   readonly allowTtlSeconds: number | null;
   /** The TTL that must be refused; 999 h where the user says nothing. */
   readonly denyTtlSeconds: number;
+  /** The decision point's protocol need not give a reason. */
+  readonly wordless?: boolean;
 }
 
 export interface SmokeWorld {
@@ -74,7 +76,7 @@ export async function smokePolicy(plan: SmokePlan, world: SmokeWorld): Promise<S
     for (const request of smokeRequests(plan, world.newSmokeId())) {
       const outcome = await world.sign(request);
       evidence.push(evidenceOf(request, outcome, world.now()));
-      problems.push(...unexpected(request.check, outcome));
+      problems.push(...unexpected(request.check, outcome, plan.wordless ?? false));
     }
   } catch (thrown) {
     if (!(thrown instanceof WardenError)) throw thrown;
@@ -110,16 +112,20 @@ function evidenceOf(request: SmokeRequest, outcome: SmokeOutcome, now: number): 
 
 /**
  * How an outcome differs from what the check expects. A deny needs its decision id and the reason of the rule: a
- * request that failed for another cause proves nothing. An allow may have another reason than the package's,
- * since AuthZEN brings none.
+ * request that failed for another cause proves nothing. `wordless`: the protocol (AuthZEN) need not give reasons.
  */
-export function unexpected(check: SmokeRequest['check'], outcome: SmokeOutcome): string[] {
+export function unexpected(check: SmokeRequest['check'], outcome: SmokeOutcome, wordless = false): string[] {
   const problems: string[] = [];
   if (outcome.effect !== check) problems.push(`${check} check: the effect is ${outcome.effect || 'missing'}`);
   if (outcome.policyDecisionId === '') problems.push(`${check} check: there is no decision id`);
   if (check === 'allow' && !outcome.certificateIssued) problems.push('allow check: no certificate was issued');
   if (check === 'deny' && outcome.certificateIssued) problems.push('deny check: a certificate was issued');
-  if (check === 'deny' && outcome.effect === 'deny' && outcome.reason !== DENY_REASON) {
+  if (
+    check === 'deny' &&
+    outcome.effect === 'deny' &&
+    outcome.reason !== DENY_REASON &&
+    !(wordless && outcome.reason === '')
+  ) {
     problems.push(`deny check: the reason is ${outcome.reason || 'missing'}, not ${DENY_REASON}`);
   }
   if (check === 'allow' && outcome.effect === 'allow' && !['', ALLOW_REASON].includes(outcome.reason)) {

@@ -1,4 +1,4 @@
-import { Metadata, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
+import { Metadata, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { Admission, CallerLimits } from '../callers/rate-limit.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
@@ -36,6 +36,7 @@ export interface MethodName {
 interface AnyCall {
   getPeer(): string;
   on(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
 }
 
 /**
@@ -65,12 +66,15 @@ async function admit(
     throw await recordUnadmitted(deps, connection, error, recordAs);
   }
   const aborter = new AbortController();
-  call.on('cancelled', () => aborter.abort());
+  const onCancelled = (): void => aborter.abort();
+  call.on('cancelled', onCancelled);
   const { services } = deps;
   services.counters.requestsInFlight += 1;
   return {
     context: { requestId: newRequestId(), connection, world, services, signal: aborter.signal },
     release: () => {
+      // grpc-js says `cancelled` of a call that has ended, too; an abort then is dear and tells nobody anything.
+      call.off('cancelled', onCancelled);
       services.counters.requestsInFlight -= 1;
       admission.release();
     },

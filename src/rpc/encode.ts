@@ -6,12 +6,7 @@ import type { SignOutput } from '../operations/sign.ts';
 import { formatCertificateLine } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import { formatPublicKey } from '../ssh/public-key.ts';
-import type {
-  Actor,
-  ExplainResponse,
-  GetAuthoritiesResponse,
-  SignResponse,
-} from './generated/warden/v1/warden.ts';
+import type { Actor, ExplainResponse, GetAuthoritiesResponse, SignResponse } from './generated/warden/v1/warden.ts';
 import type { LedgerQuery } from './messages.ts';
 
 export function toTimestamp(milliseconds: number): Date {

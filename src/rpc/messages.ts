@@ -26,6 +26,7 @@ const signRequest = z.object({
   idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
   reason: line(512, 'reason'),
   ticket: line(128, 'ticket'),
+  smokeId: line(64, 'smoke_id'),
 });
 
 /** @throws WardenError invalid_request */

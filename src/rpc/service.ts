@@ -1,20 +1,13 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { isAdministrator, requireAdministrator } from '../operations/authorised-actor.ts';
 import { breakGlass, type HasTerminal } from '../operations/break-glass.ts';
 import type { RequestContext } from '../operations/context.ts';
 import { explainSign } from '../operations/explain.ts';
 import { listActors } from '../operations/list-actors.ts';
 import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
-import { requireAdministrator, isAdministrator } from '../operations/authorised-actor.ts';
 import { sign } from '../operations/sign.ts';
 import { type RpcDeps, serverStream, unary } from './call.ts';
-import {
-  toActor,
-  toAuthorities,
-  toExplainResponse,
-  toLedgerQuestion,
-  toSignResponse,
-  toTimestamp,
-} from './encode.ts';
+import { toActor, toAuthorities, toExplainResponse, toLedgerQuestion, toSignResponse, toTimestamp } from './encode.ts';
 import {
   type BreakGlassRequest,
   type BreakGlassResponse,
@@ -74,8 +67,10 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
       },
     ),
 
-    Status: unary<StatusRequest, StatusResponse>(deps, { method: 'Status', recordAs: null }, async (_request, context) =>
-      host.status(await isAdministrator(context)),
+    Status: unary<StatusRequest, StatusResponse>(
+      deps,
+      { method: 'Status', recordAs: null },
+      async (_request, context) => host.status(await isAdministrator(context)),
     ),
 
     WatchStatus: serverStream<StatusRequest, StatusResponse>(
@@ -90,10 +85,14 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
       (request, context) => queryLedger(toLedgerQuestion(parseQueryRequest(request)), host.ledger, context),
     ),
 
-    Reload: unary<ReloadRequest, ReloadResponse>(deps, { method: 'Reload', recordAs: null }, async (_request, context) => {
-      await requireAdministrator(context);
-      return host.reload();
-    }),
+    Reload: unary<ReloadRequest, ReloadResponse>(
+      deps,
+      { method: 'Reload', recordAs: null },
+      async (_request, context) => {
+        await requireAdministrator(context);
+        return host.reload();
+      },
+    ),
 
     BreakGlass: unary<BreakGlassRequest, BreakGlassResponse>(
       deps,

@@ -47,6 +47,8 @@ export interface SignRequest {
   reason: string;
   /** A ticket reference; as `reason`. At most 128 characters. */
   ticket: string;
+  /** Set by `warden smoke policy`: goes into the ledger, so that evidence and record can be put side by side. */
+  smokeId: string;
 }
 
 export interface SignResponse {
@@ -312,6 +314,7 @@ function createBaseSignRequest(): SignRequest {
     idToken: "",
     reason: "",
     ticket: "",
+    smokeId: "",
   };
 }
 
@@ -346,6 +349,9 @@ export const SignRequest: MessageFns<SignRequest> = {
     }
     if (message.ticket !== "") {
       writer.uint32(74).string(message.ticket);
+    }
+    if (message.smokeId !== "") {
+      writer.uint32(82).string(message.smokeId);
     }
     return writer;
   },
@@ -435,6 +441,14 @@ export const SignRequest: MessageFns<SignRequest> = {
             message.ticket = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.smokeId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -463,6 +477,7 @@ export const SignRequest: MessageFns<SignRequest> = {
     message.idToken = object.idToken ?? "";
     message.reason = object.reason ?? "";
     message.ticket = object.ticket ?? "";
+    message.smokeId = object.smokeId ?? "";
     return message;
   },
 };

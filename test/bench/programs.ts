@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface Program {
+  readonly dir: string;
+  readonly socket: string;
+  readonly child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly actors?: number;
+  /** Lines under `policy:` of warden.yaml. */
+  readonly policy?: string;
+}
+
+export function scratch(name: string): string {
+  return mkdtempSync(join(tmpdir(), `warden-bench-${name}-`));
+}
+
+export function keyPair(path: string): string {
+  const made = spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'bench', '-f', path]);
+  if (made.status !== 0) throw new Error(`ssh-keygen: ${made.stderr}`);
+  return readFileSync(`${path}.pub`, 'utf8').trim();
+}
+
+export function inventory(actors: number, note = ''): string {
+  const lines = Array.from(
+    { length: actors },
+    (_, i) => `  - { name: agt-bench-${i}, type: agt, principals: [bench-${i}], ttl_hours: 8 }`,
+  );
+  return `# ${note}\nversion: 1\nactors:\n${lines.join('\n')}\n`;
+}
+
+/** A wardend in the test posture over a CA file, with limits out of the way. Resolves when it is ready. */
+export async function startDaemon({ actors = 10, policy = '' }: DaemonOptions = {}): Promise<Program> {
+  const dir = scratch('daemon');
+  const config = join(dir, 'config');
+  mkdirSync(config, { mode: 0o700 });
+  keyPair(join(config, 'ca_ed25519'));
+  const limits = 'limits: { per_caller_rate: 100000/s, per_caller_concurrency: 4096 }';
+  writeFileSync(join(config, 'warden.yaml'), `version: 1\nposture: test\n${limits}\n${policy}`, { mode: 0o600 });
+  writeFileSync(join(config, 'inventory.yaml'), inventory(actors), { mode: 0o600 });
+  const socket = join(dir, 'wardend.sock');
+  const args = ['dist/wardend.mjs', '--config', config, '--socket', socket, '--state', join(dir, 'state')];
+  return started(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }), dir, socket);
+}
+
+/** A bare grpc-js server that echoes: what anybody's gRPC sidecar costs before it does anything. */
+export async function startEcho(): Promise<Program> {
+  const dir = scratch('echo');
+  const socket = join(dir, 'echo.sock');
+  return started(
+    spawn(process.execPath, ['.cache/bench/echo-server.mjs', socket], { stdio: ['ignore', 'ignore', 'pipe'] }),
+    dir,
+    socket,
+  );
+}
+
+export async function startFlexAuth(dir: string, registry: string): Promise<{ url: string; child: ChildProcess }> {
+  const child = spawn(
+    process.execPath,
+    [
+      'dist/warden.cjs',
+      'double',
+      'flex-auth',
+      '--addr',
+      '127.0.0.1:0',
+      '--registry',
+      registry,
+      '--policy',
+      'examples/flex-auth/policy_package.md',
+      '--log',
+      join(dir, 'decisions.jsonl'),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const text = await firstMatch(child, /http:\/\/127\.0\.0\.1:\d+/);
+  return { url: text, child };
+}
+
+async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
+  let seen = '';
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer): void => {
+      seen += chunk;
+      const match = pattern.exec(seen);
+      if (match !== null) resolve(match[0]);
+    };
+    child.stdout?.on('data', onData);
+    child.stderr?.on('data', onData);
+    child.once('exit', (code) => reject(new Error(`ended with ${code} before it was ready: ${seen}`)));
+  });
+}
+
+async function started(child: ChildProcess, dir: string, socket: string): Promise<Program> {
+  const lines: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    if (child.stderr === null) throw new Error('no stderr');
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (lines.length < 50) lines.push(line);
+      if (line.includes('"ready"')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`ended with ${code}: ${lines.join('\n')}`)));
+  });
+  return {
+    dir,
+    socket,
+    child,
+    async stop() {
+      const gone = once(child, 'exit');
+      child.kill('SIGTERM');
+      await gone;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
