@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { KEY_TYPES } from '../../src/ssh/key-types.ts';
 import { type KeyAlgorithm, type PublicKey, parsePublicKeyBlob, parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 import {
@@ -13,7 +14,7 @@ import {
 import { WireReader, WireWriter } from '../../src/ssh/wire.ts';
 import { sshKeygenOk } from './ssh-keygen.ts';
 
-/** A key pair for tests. Made anew in every test process, never stored. */
+/** A key pair for tests. Made anew for every test file, never stored. */
 export interface TestKey {
   readonly algorithm: KeyAlgorithm;
   readonly publicKey: PublicKey;
@@ -40,7 +41,7 @@ const SSH_KEYGEN_ARGS: Partial<Record<KeyAlgorithm, string[]>> = {
 let folder: string | null = null;
 const made = new Map<string, Promise<TestKey>>();
 
-/** The key of this type and name, the same one each time within a test process. */
+/** The key of this type and name, the same one each time within a test file. */
 export function testKey(algorithm: KeyAlgorithm, name = 'test'): Promise<TestKey> {
   const id = `${algorithm} ${name}`;
   let key = made.get(id);
@@ -57,15 +58,18 @@ export function allTestKeys(name = 'test'): Promise<TestKey[]> {
   return Promise.all(ALL_ALGORITHMS.map((algorithm) => testKey(algorithm, name)));
 }
 
-/** A folder for this test process, removed at its end. */
+/** A folder for this test file, removed after its last test. */
 export function keyFolder(): string {
-  if (folder === null) {
-    const path = mkdtempSync(join(tmpdir(), 'warden-keys-'));
-    process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-    folder = path;
-  }
+  folder ??= mkdtempSync(join(tmpdir(), 'warden-keys-'));
   return folder;
 }
+
+// vitest ends its workers without an exit event, so the test file's own end is the place to clean up.
+afterAll(() => {
+  if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  folder = null;
+  made.clear();
+});
 
 async function makeFileKey(algorithm: KeyAlgorithm, name: string, args: string[]): Promise<TestKey> {
   const file = join(mkdtempSync(join(keyFolder(), 'key-')), 'id');
