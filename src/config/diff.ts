@@ -25,7 +25,12 @@ export function describeChanges(before: Snapshot | null, after: Snapshot): Chang
   for (const line of settingsChanges(before.settings, after.settings)) lines.add(line);
   const actors = actorChanges(before.actors, after.actors, lines);
   hostChanges(before, after, lines);
-  return { lines: lines.list(), registryHandOverDue: actors.registry };
+  return { lines: lines.list(), registryHandOverDue: actors.registry || registryMoved(before, after) };
+}
+
+function registryMoved(before: Snapshot, after: Snapshot): boolean {
+  const { tenant, system } = after.settings.policy;
+  return before.settings.policy.tenant !== tenant || before.settings.policy.system !== system;
 }
 
 function actorChanges(
@@ -43,7 +48,7 @@ function actorChanges(
     const old = before.get(actor.name);
     if (old === actor || (old !== undefined && sameContent(old, actor))) continue;
     registry ||= old === undefined || handedOver(old) !== handedOver(actor);
-    if (lines.full) lines.count(`${actor.name}: changed`);
+    if (lines.full) lines.count();
     else if (old === undefined) lines.add(`${actor.name}: added with ${listed(actor.principals)}`);
     else for (const change of describeActor(old, actor)) lines.add(`${actor.name}: ${change}`);
   }
@@ -66,11 +71,12 @@ function hostChanges(before: Snapshot, after: Snapshot, lines: Lines): void {
   }
 }
 
-/** What of an actor the registry snapshot says. */
+/** What of an actor calls for a new registry snapshot, the default TTL with it, as the hand-over's contract has it. */
 function handedOver(actor: Actor): string {
   return JSON.stringify([
     actor.type,
     [...actor.principals].sort(),
+    actor.ttlSeconds,
     actor.maxTtlSeconds,
     [...actor.allowedSubjects].sort(),
     actor.tenant,
@@ -92,11 +98,11 @@ class Lines {
   }
 
   add(line: string): void {
-    if (this.full) this.count(line);
+    if (this.full) this.count();
     else this.#lines.push(line.length > 300 ? `${line.slice(0, 297)}...` : line);
   }
 
-  count(_line: string): void {
+  count(): void {
     this.#more += 1;
   }
 
