@@ -9,15 +9,17 @@ import { loadFolder } from './config-offline.ts';
 import { withDaemon } from './connect.ts';
 import type { Invocation } from './invocation.ts';
 
-/** Who would gain and lose what if `config` took the place of another folder's, in words. */
-export async function changesAgainstFolder(config: Snapshot, dir: string): Promise<readonly string[]> {
+/** Who would gain and lose what if `config`, which was read from `own`, took the place of another folder's, in words. */
+export async function changesAgainstFolder(config: Snapshot, own: string, dir: string): Promise<readonly string[]> {
   const other = await loadFolder(resolve(dir));
   if (other.config === null)
     throw usageError(
       `the config in ${other.dir} does not hold, so nothing can be compared`,
       `see warden check --config ${other.dir}`,
     );
-  return describe(other.config, config);
+  // Paths are relative to the folder in the files: seen from here they are the same.
+  const settings = movedTo(other.dir, own, other.config.settings) as Snapshot['settings'];
+  return describe({ ...other.config, settings }, config);
 }
 
 /**
@@ -47,6 +49,14 @@ export async function changesAgainstDaemon(config: Snapshot, invocation: Invocat
     : [
         'the files differ from what is in force in settings, hosts, callers or certificate options, which the daemon does not tell: see --against DIR',
       ];
+}
+
+/** The value with every path in `from` as the same path in `to`. Both absolute. */
+function movedTo(from: string, to: string, value: unknown): unknown {
+  if (typeof value === 'string') return value.startsWith(`${from}/`) ? `${to}${value.slice(from.length)}` : value;
+  if (Array.isArray(value)) return value.map((inner) => movedTo(from, to, inner));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, movedTo(from, to, inner)]));
 }
 
 function describe(before: Snapshot, after: Snapshot): readonly string[] {

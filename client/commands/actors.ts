@@ -8,10 +8,11 @@ import { columns } from '../output.ts';
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation;
   const { fullName, methods } = WardenDefinition;
-  const { actors } = await withDaemon(invocation, (channel) =>
+  const answer = await withDaemon(invocation, (channel) =>
     // An administrator's answer holds every actor: 100,000 of them are some 20 MB.
     channel.unary(fullName, methods.listActors, {}, { maxMessageBytes: 64 * 1024 * 1024 }),
   );
+  const actors = answer.actors.sort((a, b) => (a.name < b.name ? -1 : 1));
   if (out.json) out.object({ actors: actors.map(toJsonActor) });
   else if (out.quiet)
     for (const { name, usable } of actors) {

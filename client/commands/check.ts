@@ -18,7 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
     changes =
       against === undefined
         ? await changesAgainstDaemon(config, invocation)
-        : await changesAgainstFolder(config, against);
+        : await changesAgainstFolder(config, dir, against);
   }
   if (out.json) {
     const { hash, actors, warnings } = config ?? {};
