@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ORDER = [
   'kernel',
   'ssh',
+  'http',
   'callers',
   'inventory',
   'posture',

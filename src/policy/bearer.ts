@@ -1,4 +1,4 @@
-import type { CredentialFile } from './credential-file.ts';
+import type { CredentialFile } from '../http/credential-file.ts';
 import { PolicyFault } from './decision-point.ts';
 
 /** The value of the Authorization header. One of the few places that reveal a Secret. @throws PolicyFault untrusted */

@@ -1,3 +1,4 @@
+import { HttpFault, type Party } from '../http/party.ts';
 import type { Decision, PolicyQuestion } from './decision.ts';
 
 export interface AskContext {
@@ -30,7 +31,7 @@ export type PolicyFaultKind =
   | 'answer'
   | 'untrusted';
 
-export class PolicyFault extends Error {
+export class PolicyFault extends HttpFault {
   override readonly name = 'PolicyFault';
   readonly kind: PolicyFaultKind;
   /** Of a breaker that is open: the kind that opened it. */
@@ -49,3 +50,9 @@ export class PolicyFault extends Error {
     this.status = more.status ?? null;
   }
 }
+
+/** The decision point as the HTTP client speaks of it. */
+export const decisionPoint: Party = {
+  name: 'the decision point',
+  fault: (kind, message, more) => new PolicyFault(kind, message, more),
+};

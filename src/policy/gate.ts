@@ -1,8 +1,8 @@
+import type { PeerUidOf } from '../http/connector.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createAuthzen } from './authzen.ts';
 import { Breaker, type BreakerStatus } from './breaker.ts';
 import { DecisionCache } from './cache.ts';
-import type { PeerUidOf } from './connector.ts';
 import type { Decision, PolicyQuestion } from './decision.ts';
 import { type AskContext, type DecisionPoint, PolicyFault, type PolicyFaultKind } from './decision-point.ts';
 import { createFlexAuth } from './flex-auth.ts';

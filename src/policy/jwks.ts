@@ -1,10 +1,12 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { Agent } from 'undici';
 import { z } from 'zod';
+import { CheckedFile } from '../http/checked-file.ts';
+import { withDeadline } from '../http/deadline.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { WardenError } from '../kernel/errors.ts';
-import { withDeadline } from './call-deadline.ts';
-import { CheckedFile } from './checked-file.ts';
+import { cancelled } from './cancelled.ts';
+import { decisionPoint } from './decision-point.ts';
 
 /** The keys of a token issuer. A failure to have them is `policy_unavailable`: the token is not to blame. */
 export interface KeySource {
@@ -26,6 +28,7 @@ const KeySet = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() }))
 /** Keys from `policy.claims.jwks_file`, read again when the file changes. */
 export function fileKeys(path: string): KeySource {
   const file = new CheckedFile({
+    party: decisionPoint,
     path,
     setting: 'policy.claims.jwks_file',
     maxBytes: MAX_BYTES,
@@ -95,7 +98,7 @@ export function remoteKeys(uri: string, clock: Pick<Clock, 'monotonic'>): KeySou
 async function fetchKeys(agent: Agent, url: URL): Promise<JWTVerifyGetKey> {
   const late = (): Error => unavailable('the keys of the token issuer did not come in time');
   try {
-    return await withDeadline(FETCH_TIMEOUT_MS, undefined, late, async (signal) => {
+    return await withDeadline(FETCH_TIMEOUT_MS, undefined, { late, gone: cancelled }, async (signal) => {
       const { statusCode, body } = await agent.request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,

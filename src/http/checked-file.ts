@@ -1,8 +1,10 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { PolicyFault } from './decision-point.ts';
+import { HttpFault, type Party } from './party.ts';
 
 export interface CheckedFileOptions {
+  /** Whose the fault is when the file is no good. */
+  readonly party: Party;
   /** Absolute. */
   readonly path: string;
   /** For messages: `policy.auth.bearer_file`, say. */
@@ -15,7 +17,7 @@ export interface CheckedFileOptions {
 /**
  * A file that is read when it is used, and again only after it changed, so that a rotated token or certificate
  * is taken up without a reload. Every failure is `untrusted`: a daemon that cannot prove who it is, or
- * check who answers, must not open its gate for that.
+ * check who answers, must not go on for that.
  */
 export class CheckedFile {
   readonly #options: CheckedFileOptions;
@@ -25,7 +27,7 @@ export class CheckedFile {
     this.#options = options;
   }
 
-  /** The content; one buffer, not a copy, for as long as the file stays as it is. @throws PolicyFault untrusted */
+  /** The content; one buffer, not a copy, for as long as the file stays as it is. @throws the party's fault, untrusted */
   async read(): Promise<Buffer> {
     try {
       const { path } = this.#options;
@@ -40,7 +42,7 @@ export class CheckedFile {
       }
       return this.#seen.content;
     } catch (cause) {
-      if (cause instanceof PolicyFault) throw cause;
+      if (cause instanceof HttpFault) throw cause;
       throw this.#fault(`cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`);
     }
   }
@@ -63,8 +65,8 @@ export class CheckedFile {
     return { version: versionOf(file), content };
   }
 
-  #fault(what: string): PolicyFault {
-    return new PolicyFault('untrusted', `${this.#options.setting} ${what}`);
+  #fault(what: string): HttpFault {
+    return this.#options.party.fault('untrusted', `${this.#options.setting} ${what}`);
   }
 }
 

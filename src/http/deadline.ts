@@ -1,18 +1,24 @@
-import { cancelled } from './cancelled.ts';
+/** What a call throws that came to no end of its own. */
+export interface Ends {
+  /** The deadline passed. */
+  readonly late: () => Error;
+  /** The asker's signal ended: nothing that the outside system is to blame for. */
+  readonly gone: (signal: AbortSignal) => Error;
+}
 
 /**
  * Runs `work` under one deadline that covers all of it: queueing, connecting, each byte of a slow answer, and
  * a second try. The signal given to `work` ends with the deadline, or with the asker's own signal.
  *
- * @throws what `late` makes of the deadline; WardenError where the asker's signal ended; what `work` throws
+ * @throws what `ends` makes of the deadline or of the asker's signal; what `work` throws
  */
 export async function withDeadline<T>(
   timeoutMs: number,
   asker: AbortSignal | undefined,
-  late: () => Error,
+  { late, gone }: Ends,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (asker?.aborted) throw cancelled(asker);
+  if (asker?.aborted) throw gone(asker);
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let leave: (() => void) | undefined;
@@ -24,7 +30,7 @@ export async function withDeadline<T>(
     };
     timer = setTimeout(() => end(late()), timeoutMs);
     if (asker !== undefined) {
-      leave = () => end(cancelled(asker));
+      leave = () => end(gone(asker));
       asker.addEventListener('abort', leave, { once: true });
     }
   });

@@ -1,4 +1,4 @@
-import { PolicyFault } from './decision-point.ts';
+import type { Party } from './party.ts';
 
 /**
  * So many at once, so many waiting, and a clear no beyond that. Slots are numbered, and the one that was given
@@ -6,12 +6,14 @@ import { PolicyFault } from './decision-point.ts';
  */
 export class Slots {
   readonly #queueLimit: number;
+  readonly #party: Party;
   readonly #free: number[];
   readonly #waiting = new Set<(slot: number) => void>();
   readonly #idle: (() => void)[] = [];
   readonly #count: number;
 
-  constructor(count: number, queueLimit: number) {
+  constructor(count: number, queueLimit: number, party: Party) {
+    this.#party = party;
     this.#count = count;
     this.#queueLimit = queueLimit;
     this.#free = Array.from({ length: count }, (_, index) => count - 1 - index);
@@ -27,14 +29,14 @@ export class Slots {
 
   /**
    * The number of a slot that is now ours, from 0; `release` it once. A wait ends with the signal.
-   * @throws PolicyFault overloaded where the queue is full; the signal's reason where it ended
+   * @throws the party's fault, overloaded, where the queue is full; the signal's reason where it ended
    */
   acquire(signal: AbortSignal): Promise<number> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const slot = this.#free.pop();
     if (slot !== undefined) return Promise.resolve(slot);
     if (this.#waiting.size >= this.#queueLimit) {
-      return Promise.reject(new PolicyFault('overloaded', 'too many calls wait for the decision point'));
+      return Promise.reject(this.#party.fault('overloaded', `too many calls wait for ${this.#party.name}`));
     }
     return new Promise((resolve, reject) => {
       const admit = (given: number): void => {

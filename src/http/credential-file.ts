@@ -10,7 +10,7 @@ export class CredentialFile {
     this.#file = new CheckedFile({ ...options, confidential: true });
   }
 
-  /** The content; one object for as long as the file stays as it is. @throws PolicyFault untrusted */
+  /** The content; one object for as long as the file stays as it is. @throws the party's fault, untrusted */
   async read(): Promise<Secret> {
     const bytes = await this.#file.read();
     if (this.#known?.bytes !== bytes) this.#known = { bytes, secret: new Secret(bytes) };

@@ -1,16 +1,17 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { buildConnector } from 'undici';
-import { PolicyFault } from './decision-point.ts';
 import type { Endpoint } from './endpoint.ts';
+import { HttpFault, type Party } from './party.ts';
 
 /** The uid of the process at the other end of a connected Unix socket (SO_PEERCRED). */
 export type PeerUidOf = (fd: number) => number;
 
-/** PEM bytes as they are now. @throws PolicyFault untrusted */
+/** PEM bytes as they are now. @throws the party's fault, untrusted */
 export type ReadPem = () => Promise<Buffer>;
 
 export interface ConnectorOptions {
+  readonly party: Party;
   readonly endpoint: Endpoint;
   readonly timeoutMs: number;
   /** Null: the authorities that the runtime trusts. */
@@ -29,7 +30,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   return (target, callback) => {
     connect(options, target).then(
       (socket) => callback(null, socket),
-      (error) => callback(error instanceof PolicyFault ? error : connectFault(error), null),
+      (error) => callback(error instanceof HttpFault ? error : connectFault(error, options.party), null),
     );
   };
 }
@@ -48,10 +49,10 @@ async function connect(options: ConnectorOptions, target: buildConnector.Options
       ...(cert ? { cert } : {}),
       ...(key ? { key } : {}),
     });
-    return ready(socket, 'secureConnect', options.timeoutMs);
+    return ready(socket, 'secureConnect', options);
   }
-  if (endpoint.socketPath === null) return ready(net.connect(address(target)), 'connect', options.timeoutMs);
-  const socket = await ready(net.connect({ path: endpoint.socketPath }), 'connect', options.timeoutMs);
+  if (endpoint.socketPath === null) return ready(net.connect(address(target)), 'connect', options);
+  const socket = await ready(net.connect({ path: endpoint.socketPath }), 'connect', options);
   try {
     checkPeer(socket, options);
   } catch (error) {
@@ -70,7 +71,11 @@ function address(target: buildConnector.Options): { host: string; port: number }
   return { host: hostOf(target), port };
 }
 
-function ready<S extends net.Socket>(socket: S, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<S> {
+function ready<S extends net.Socket>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  { timeoutMs, party }: ConnectorOptions,
+): Promise<S> {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, 30_000);
   return new Promise((resolve, reject) => {
@@ -82,22 +87,22 @@ function ready<S extends net.Socket>(socket: S, event: 'connect' | 'secureConnec
     const fail = (error: Error): void => settle(() => reject(error));
     const timer = setTimeout(() => {
       socket.destroy();
-      settle(() => reject(new PolicyFault('timeout', 'the connection to the decision point was not made in time')));
+      settle(() => reject(party.fault('timeout', `the connection to ${party.name} was not made in time`)));
     }, timeoutMs);
     socket.once('error', fail);
     socket.once(event, () => settle(() => resolve(socket)));
   });
 }
 
-function checkPeer(socket: net.Socket, { peerUid, peerUidOf }: ConnectorOptions): void {
+function checkPeer(socket: net.Socket, { peerUid, peerUidOf, party }: ConnectorOptions): void {
   if (peerUid === null) return;
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
   if (peerUidOf === null || fd === undefined || fd < 0) {
-    throw new PolicyFault('untrusted', 'the uid behind the socket of the decision point cannot be read');
+    throw party.fault('untrusted', `the uid behind the socket of ${party.name} cannot be read`);
   }
   const uid = peerUidOf(fd);
   if (uid !== peerUid) {
-    throw new PolicyFault('untrusted', `uid ${uid} answers at the socket of the decision point, not uid ${peerUid}`);
+    throw party.fault('untrusted', `uid ${uid} answers at the socket of ${party.name}, not uid ${peerUid}`);
   }
 }
 
@@ -109,12 +114,12 @@ const TLS_CODE =
   /^(ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|ERROR_IN_)/;
 
 /** An error of connecting, or of a connection that failed before an answer began. */
-export function connectFault(error: unknown): PolicyFault {
+export function connectFault(error: unknown, party: Party): HttpFault {
   const code = codeOf(error);
-  if (TLS_CODE.test(code)) return new PolicyFault('untrusted', `TLS with the decision point failed (${code})`);
-  if (OURS.has(code)) return new PolicyFault('overloaded', `no connection can be opened (${code})`);
-  if (code === 'ETIMEDOUT') return new PolicyFault('timeout', 'the decision point does not answer (ETIMEDOUT)');
-  return new PolicyFault('unreachable', `the decision point cannot be reached (${code})`);
+  if (TLS_CODE.test(code)) return party.fault('untrusted', `TLS with ${party.name} failed (${code})`);
+  if (OURS.has(code)) return party.fault('overloaded', `no connection can be opened (${code})`);
+  if (code === 'ETIMEDOUT') return party.fault('timeout', `${party.name} does not answer (ETIMEDOUT)`);
+  return party.fault('unreachable', `${party.name} cannot be reached (${code})`);
 }
 
 export function codeOf(error: unknown): string {
