@@ -16,6 +16,7 @@ import { VERSION } from './version.ts';
 import { type Places, wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
+const ignore = (): void => {};
 const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: 5 } as const;
 
 async function main(): Promise<void> {
@@ -23,6 +24,9 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(USAGE);
   if (args.version) return void process.stdout.write(`wardend ${VERSION}\n`);
   harden();
+  // A log reader that goes away must not take the daemon with it, nor a reload that is asked for during the start.
+  process.on('SIGPIPE', ignore);
+  process.on('SIGHUP', ignore);
   const log = createLog();
   const uid = effectiveUid();
   const inherited = takeListenFds();
@@ -67,14 +71,6 @@ async function main(): Promise<void> {
     onChange: reload,
     onDegraded: (why) => log.warn({ why }, 'config watch degraded'),
   });
-  await watch.ready;
-  // What changed between the first read and the first look.
-  reload('start');
-  log.info(
-    { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
-    'ready',
-  );
-
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;
@@ -89,11 +85,19 @@ async function main(): Promise<void> {
     log.info('stopped');
     process.exit(0);
   };
+  // Before anybody hears that it is ready: a service manager may ask for a stop or a reload in that very moment.
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
   process.on('SIGHUP', () => reload('signal'));
-  // A log reader that goes away must not take the daemon with it.
-  process.on('SIGPIPE', () => {});
+  process.off('SIGHUP', ignore);
+  await watch.ready;
+  if (stopping) return;
+  // What changed between the first read and the first look.
+  reload('start');
+  log.info(
+    { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
+    'ready',
+  );
 }
 
 main().catch((thrown: unknown) => {
