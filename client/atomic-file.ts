@@ -20,16 +20,18 @@ export interface FilePlan {
   readonly mode: number;
   /** False: a file that is there stays, and the write fails. */
   readonly replace: boolean;
+  /** Waits for the disk: for what cannot be made again. */
+  readonly durable: boolean;
 }
 
 /**
  * Writes the whole file or nothing: a reader sees the old bytes or the new ones, never half, and an
  * interruption leaves no temporary file. @throws WardenError invalid_request
  */
-export function writeAtomically({ path, bytes, mode, replace }: FilePlan): void {
+export function writeAtomically({ path, bytes, mode, replace, durable }: FilePlan): void {
   withTemporary(path, mode, (fd, temporary) => {
     writeFileSync(fd, bytes);
-    fsyncSync(fd);
+    if (durable) fsyncSync(fd);
     if (!replace) linkSync(temporary, path);
     else {
       renameSync(temporary, path);

@@ -53,6 +53,12 @@ const FILTERS: Readonly<Record<string, OptionSpec>> = {
 };
 const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;
 
+/** A command of the second bundle. */
+async function offline(name: keyof typeof import('./offline.ts').offlineCommands): ReturnType<Command['load']> {
+  const { offlineCommands } = await import('./offline.ts');
+  return { run: offlineCommands[name] };
+}
+
 /** Every command, in the order of help. The only list there is. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -69,7 +75,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: ['Writes to --config, else to your own config folder. Nothing is ever overwritten.'],
     examples: [{ run: 'warden init --posture dev', says: 'a folder to try things out with, synthetic CA included' }],
-    load: () => import('./commands/init.ts'),
+    load: () => offline('init'),
   },
   {
     name: 'sign',
@@ -275,7 +281,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: ['Exit code 0 conforms, 1 with problems, 2 unusable.'],
     examples: [{ run: 'warden check --config /etc/warden', says: 'every problem with file, line and mend' }],
-    load: () => import('./commands/check.ts'),
+    load: () => offline('check'),
   },
   {
     name: 'reload',
@@ -313,7 +319,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: ['Same inventory, same bytes.'],
     examples: [{ run: 'warden registry build --out registry_snapshot.json', says: 'hand this to flex-auth' }],
-    load: () => import('./commands/registry-build.ts'),
+    load: () => offline('registryBuild'),
   },
   {
     name: 'registry check',
@@ -322,7 +328,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['Exit code 0 conforms, 1 with findings, 2 unusable.'],
     examples: [{ run: 'warden registry check registry_snapshot.json', says: 'what was forgotten to hand over' }],
-    load: () => import('./commands/registry-check.ts'),
+    load: () => offline('registryCheck'),
   },
   {
     name: 'inventory scorecard',
@@ -339,7 +345,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: ['Offline. Exit code 0 conforms, 1 with findings, 2 unusable.'],
     examples: [{ run: 'warden inventory scorecard', says: 'names, lifetimes, shared principals, missing callers' }],
-    load: () => import('./commands/inventory-scorecard.ts'),
+    load: () => offline('inventoryScorecard'),
   },
   {
     name: 'smoke policy',
@@ -386,7 +392,7 @@ export const COMMANDS: readonly Command[] = [
         says: 'answers POST /v1/check on 127.0.0.1:8080',
       },
     ],
-    load: () => import('./commands/double-flex-auth.ts'),
+    load: () => offline('doubleFlexAuth'),
   },
   {
     name: 'demo',

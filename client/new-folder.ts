@@ -51,7 +51,7 @@ function fillFolder(dir: string, files: readonly NewFile[]): void {
   try {
     for (const { name, bytes, mode } of files) {
       const path = join(dir, name);
-      writeAtomically({ path, bytes, mode, replace: false });
+      writeAtomically({ path, bytes, mode, replace: false, durable: true });
       written.push(path);
     }
   } catch (error) {

@@ -1,6 +1,6 @@
-import { WardenError } from '../src/kernel/errors.ts';
+import type { WardenError } from '../src/kernel/errors.ts';
 import type { ErrorKind } from '../src/kernel/reason.ts';
-import { RpcError } from '../src/rpc/client/rpc-error.ts';
+import type { RpcError } from '../src/rpc/client/rpc-error.ts';
 import type { Output } from './output.ts';
 
 const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
@@ -24,7 +24,7 @@ export interface ShownError {
 
 /** Unknown failures show nothing of theirs but the name of their class and, with WARDEN_DEBUG, the stack. */
 export function toShown(thrown: unknown): ShownError {
-  if (thrown instanceof RpcError) {
+  if (isA<RpcError>(thrown, 'RpcError')) {
     const { details } = thrown;
     const wait = details.retryAfterMs === undefined ? '' : `wait ${seconds(details.retryAfterMs)}, then ask again; `;
     return {
@@ -37,7 +37,7 @@ export function toShown(thrown: unknown): ShownError {
       requestId: details.requestId,
     };
   }
-  if (thrown instanceof WardenError) {
+  if (isA<WardenError>(thrown, 'WardenError')) {
     const { decisionId, ledgerSeq, requestId } = thrown.details;
     return {
       kind: thrown.kind,
@@ -60,6 +60,11 @@ export function toShown(thrown: unknown): ShownError {
     ledgerSeq: undefined,
     requestId: undefined,
   };
+}
+
+/** By name: each of the two bundles has a class of its own. */
+function isA<T extends Error>(thrown: unknown, name: T['name']): thrown is T {
+  return thrown instanceof Error && thrown.name === name;
 }
 
 function seconds(ms: number): string {

@@ -72,12 +72,24 @@ function prepareFiles({ args, env }: Invocation, actor: string): string {
 function writeKeyFiles(target: string, key: PrivateKey, certificate: string, replace: boolean): void {
   const bytes = formatPrivateKey(key);
   try {
-    writeAtomically({ path: target, bytes, mode: 0o600, replace });
+    writeAtomically({ path: target, bytes, mode: 0o600, replace, durable: true });
   } finally {
     bytes.fill(0);
   }
-  writeAtomically({ path: `${target}.pub`, bytes: `${formatPublicKey(key.publicKey)}\n`, mode: 0o644, replace });
-  writeAtomically({ path: certificatePathOf(target), bytes: `${certificate}\n`, mode: 0o644, replace: true });
+  writeAtomically({
+    path: `${target}.pub`,
+    bytes: `${formatPublicKey(key.publicKey)}\n`,
+    mode: 0o644,
+    replace,
+    durable: true,
+  });
+  writeAtomically({
+    path: certificatePathOf(target),
+    bytes: `${certificate}\n`,
+    mode: 0o644,
+    replace: true,
+    durable: false,
+  });
 }
 
 async function addToAgent(socket: string, key: PrivateKey, line: string): Promise<void> {

@@ -12,7 +12,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const target = args.string('out') ?? '-';
   if (target === '-') out.raw(text);
   else {
-    writeAtomically({ path: target, bytes: text, mode: 0o644, replace: true });
+    writeAtomically({ path: target, bytes: text, mode: 0o644, replace: true, durable: true });
     const { resources, subjects } = registry;
     if (out.json) out.object({ file: target, resources: resources.length, subjects: subjects.length });
     else out.note(`${target}: ${resources.length} actors, ${subjects.length} subjects; now give it to flex-auth`);

@@ -30,7 +30,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const { fullName, methods } = WardenDefinition;
   const response = await withDaemon(invocation, (channel) => channel.unary(fullName, methods.sign, request));
   const { certificate, evidence } = readSignResponse(response);
-  if (target !== null) writeAtomically({ path: target, bytes: `${certificate}\n`, mode: 0o644, replace: true });
+  if (target !== null)
+    writeAtomically({ path: target, bytes: `${certificate}\n`, mode: 0o644, replace: true, durable: false });
   if (out.json) {
     out.object({ actor, renewed: true, certificate_file: target ?? undefined, certificate, ...evidenceJson(evidence) });
   } else if (target === null) out.raw(`${certificate}\n`);
