@@ -198,6 +198,33 @@ describe('$ warden break-glass', () => {
   });
 });
 
+describe('break-glass that the config allows', () => {
+  test('opens for the time asked for, shows in status, and closes', async () => {
+    const uid = process.getuid?.() ?? 0;
+    const glass = `policy: { enabled: true, break_glass: { callers: [{ uid: ${uid} }], max: 1h } }\n`;
+    const other = await startDaemon({ warden: `version: 1\nposture: dev\n${glass}` });
+    const bundle = builtPrograms().warden;
+    const atTerminal = (args: string): string =>
+      execFileSync(
+        'script',
+        ['-qefc', `NO_COLOR=1 WARDEN_SOCKET='${other.socket}' '${process.execPath}' '${bundle}' ${args}`, '/dev/null'],
+        {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+    expect(atTerminal('break-glass --reason drill --for 30m')).toMatch(
+      /^break-glass is open until \d{4}-\S+ \S+Z · ledger \d+\r\n/,
+    );
+    const status = async () => (await run('status', { env: { WARDEN_SOCKET: other.socket } })).stdout;
+    expect(await status()).toMatch(/BREAK-GLASS OPEN until /);
+    expect(atTerminal('break-glass --reason over --close')).toMatch(/^the gate is closed again · ledger \d+\r\n$/);
+    expect(await status()).not.toContain('BREAK-GLASS OPEN');
+    await other.stop();
+    other.house.remove();
+  });
+});
+
 describe('colour', () => {
   const onTerminal = (env: string): string => {
     const command = `${env} WARDEN_SOCKET='${daemon.socket}' '${process.execPath}' '${builtPrograms().warden}' status`;
