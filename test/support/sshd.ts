@@ -113,7 +113,7 @@ export class Sshd {
     const ended = collect(child, LOGIN_DEADLINE_MS + SSHD_DEADLINE_MS);
     // The child has its own copy of the connection; ours would keep it open.
     socket.destroy();
-    return (await ended).stderr.replaceAll('\r', '');
+    return (await ended).stderr;
   }
 
   #ssh(login: LoginOptions, port: number): Promise<Omit<Login, 'log'>> {
@@ -189,7 +189,8 @@ function collect(child: ChildProcess, deadlineMs: number): Promise<Omit<Login, '
     });
     child.on('close', (code) => {
       clearTimeout(timer);
-      resolve({ code, ...texts });
+      // Both programs end their lines on stderr as a raw terminal wants it.
+      resolve({ code, stdout: texts.stdout, stderr: texts.stderr.replaceAll('\r', '') });
     });
   });
 }
