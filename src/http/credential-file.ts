@@ -6,8 +6,12 @@ export class CredentialFile {
   readonly #file: CheckedFile;
   #known: { readonly bytes: Buffer; readonly secret: Secret } | null = null;
 
-  constructor(options: Omit<CheckedFileOptions, 'confidential'>) {
-    this.#file = new CheckedFile({ ...options, confidential: true });
+  /** `shared` is for what a platform hands out readable by all in its container (a service account's token). */
+  constructor({
+    shared = false,
+    ...options
+  }: Omit<CheckedFileOptions, 'confidential'> & { readonly shared?: boolean }) {
+    this.#file = new CheckedFile({ ...options, confidential: !shared });
   }
 
   /** The content; one object for as long as the file stays as it is. @throws the party's fault, untrusted */

@@ -1,8 +1,8 @@
 import { faultOfContent, single } from '../http/answer.ts';
-import { CheckedFile } from '../http/checked-file.ts';
-import type { PeerUidOf, ReadPem } from '../http/connector.ts';
+import type { PeerUidOf } from '../http/connector.ts';
 import { CredentialFile } from '../http/credential-file.ts';
 import type { Endpoint } from '../http/endpoint.ts';
+import { privatePem, publicPem } from '../http/pem.ts';
 import { type HttpLimits, Pool, type PoolRequest, type PoolStats } from '../http/pool.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { authorization } from './bearer.ts';
@@ -72,13 +72,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     limits,
     endpoint,
     timeoutMs: settings.timeoutMs,
-    ca: settings.caFile === null ? null : publicPem(settings.caFile, 'policy.ca_file'),
+    ca: settings.caFile === null ? null : publicPem(party, settings.caFile, 'policy.ca_file'),
     clientCert:
       clientCert === null
         ? null
         : {
-            cert: publicPem(clientCert.certFile, 'policy.auth.client_cert'),
-            key: privatePem(clientCert.keyFile, 'the key of policy.auth.client_cert'),
+            cert: publicPem(party, clientCert.certFile, 'policy.auth.client_cert'),
+            key: privatePem(party, clientCert.keyFile, 'the key of policy.auth.client_cert'),
           },
     peerUid: settings.auth.peerUid,
     peerUidOf: options.peerUidOf ?? null,
@@ -119,16 +119,6 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     stats: () => pool.stats(),
     close: () => pool.close(),
   };
-}
-
-function publicPem(path: string, setting: string): ReadPem {
-  const file = new CheckedFile({ party, path, setting, maxBytes: 1_048_576, confidential: false });
-  return () => file.read();
-}
-
-function privatePem(path: string, setting: string): ReadPem {
-  const file = new CredentialFile({ party, path, setting, maxBytes: 65_536 });
-  return async () => (await file.read()).reveal();
 }
 
 function checkAuth(endpoint: Endpoint, auth: PolicySettings['auth']): void {
