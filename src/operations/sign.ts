@@ -102,7 +102,11 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       serial: world.authority.takesSerial ? services.serials.next() : null,
       posture: settings.posture,
     });
-    const blob = await world.authority.certify(finished, { requestId, signal });
+    const blob = await world.authority.certify(finished, {
+      requestId,
+      signal,
+      note: (evidence) => trail.note(evidence),
+    });
     const certificate = await checkIssuedOffLoop(blob, finished, world.authority);
 
     const receipt = await services.ledger.append(

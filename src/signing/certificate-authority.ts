@@ -11,6 +11,15 @@ export interface AuthorityKey {
 export interface CertifyContext {
   readonly requestId: string;
   readonly signal?: AbortSignal;
+  /** Takes evidence as it comes about, whether a certificate comes of it or not. */
+  readonly note?: (evidence: AuthorityEvidence) => void;
+}
+
+/** What an authority of another house leaves for the record, under the ledger's names. */
+export interface AuthorityEvidence {
+  readonly openbao_path?: string;
+  readonly openbao_request_id?: string;
+  readonly token_accessor?: string;
 }
 
 /** Who puts the signature under a plan. What comes back is held against the plan by `check-issued.ts`, always. */

@@ -16,4 +16,6 @@ export interface CertificatePlan {
   readonly options: CertificateOptions;
   /** Null where the authority chooses (OpenBao). */
   readonly serial: bigint | null;
+  /** The actor's own role of OpenBao's SSH engine. Absent or null: the one of its type. */
+  readonly openbaoRole?: string | null;
 }

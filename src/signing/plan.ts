@@ -56,6 +56,7 @@ export function planCertificate(input: PlanInput): DraftPlan {
     ttlSeconds,
     options: actor.options,
     serial: null,
+    ...(actor.openbaoRole === null ? {} : { openbaoRole: actor.openbaoRole }),
     requestId: input.requestId,
   };
 }
