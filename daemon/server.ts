@@ -48,12 +48,13 @@ export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Healt
   return {
     accept: (socket) => admitConnection(socket, deps.peers, deps.limiter, log, () => injector.injectConnection(socket)),
     async drain(graceMs) {
-      injector.drain(graceMs);
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(() => {
-          server.forceShutdown();
+          // Not forceShutdown: without channelz grpc-js does not know the sessions that it would have to cut.
+          injector.drain(0);
           resolve();
         }, graceMs);
+        // Not injector.drain before it: a session that is closing already is not waited for.
         server.tryShutdown(() => {
           clearTimeout(deadline);
           resolve();

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { dirname, join } from 'node:path';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
 import { formatProblem } from '../src/config/problems.ts';
@@ -112,7 +113,9 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
   };
   const peers = new PeerRegistry();
-  let draining = false;
+  const stopping = new AbortController();
+  // Every stream that runs listens: as many as callers may have, and no more.
+  setMaxListeners(0, stopping.signal);
   const startedAt = clock.now();
   const deps: RpcDeps = {
     peers,
@@ -122,7 +125,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     ),
     services,
     world: () => current.current,
-    draining: () => draining,
+    stopping: stopping.signal,
     onInternalError: (error, method) =>
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
     onRequestEnd: (end) => {
@@ -187,8 +190,9 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     summary: () =>
       `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
     stopAccepting() {
-      draining = true;
       health.set('', false);
+      health.close();
+      stopping.abort();
     },
     async close() {
       probes.stop();

@@ -14,7 +14,8 @@ export interface RpcDeps {
   readonly limiter: CallerLimits;
   readonly services: Services;
   world(): World;
-  draining(): boolean;
+  /** Aborts when the daemon begins to stop: no new requests, and streams that would never end do. */
+  readonly stopping: AbortSignal;
   /** Called for what leaves as `internal`: the cause belongs in the log and nowhere else. */
   onInternalError(error: WardenError, method: string): void;
   onRequestEnd(end: RequestEnd): void;
@@ -47,10 +48,11 @@ async function admit(
   deps: RpcDeps,
   call: AnyCall,
   recordAs: LedgerKind | null,
+  endsWithDaemon: boolean,
 ): Promise<{ context: RequestContext; release: () => void }> {
   const connection = deps.peers.find(call.getPeer());
   if (connection === null) throw new WardenError('caller_gone', 'the calling process is gone');
-  if (deps.draining()) throw new WardenError('draining', 'the daemon is stopping');
+  if (deps.stopping.aborted) throw stopping();
   const state = connection.check();
   if (state !== 'alive') {
     const error =
@@ -68,6 +70,7 @@ async function admit(
   const aborter = new AbortController();
   const onCancelled = (): void => aborter.abort();
   call.on('cancelled', onCancelled);
+  if (endsWithDaemon) deps.stopping.addEventListener('abort', onCancelled);
   const { services } = deps;
   services.counters.requestsInFlight += 1;
   return {
@@ -75,10 +78,15 @@ async function admit(
     release: () => {
       // grpc-js says `cancelled` of a call that has ended, too; an abort then is dear and tells nobody anything.
       call.off('cancelled', onCancelled);
+      deps.stopping.removeEventListener('abort', onCancelled);
       services.counters.requestsInFlight -= 1;
       admission.release();
     },
   };
+}
+
+function stopping(): WardenError {
+  return new WardenError('draining', 'the daemon is stopping');
 }
 
 export function limited({ reason, retryAfterMs }: Extract<Admission, { ok: false }>): WardenError {
@@ -138,7 +146,7 @@ export function unary<Req, Res>(
     let release: (() => void) | null = null;
     let failure: WardenError | null = null;
     try {
-      ({ context, release } = await admit(deps, call, recordAs));
+      ({ context, release } = await admit(deps, call, recordAs, false));
       const response = await run(call.request, context);
       done(null, response);
     } catch (thrown) {
@@ -167,11 +175,12 @@ export function serverStream<Req, Res>(
     let release: (() => void) | null = null;
     let failure: WardenError | null = null;
     try {
-      ({ context, release } = await admit(deps, call, recordAs));
+      ({ context, release } = await admit(deps, call, recordAs, true));
       for await (const message of run(call.request, context)) {
         if (context.signal.aborted) break;
         if (!call.write(message)) await drained(call, context.signal);
       }
+      if (deps.stopping.aborted) throw stopping();
       call.end();
     } catch (thrown) {
       const { error, status } = statusOf(deps, method, thrown, context);

@@ -14,6 +14,7 @@ import { Status } from './status.ts';
 export class Health {
   readonly #states = new Map<string, boolean>([['', false]]);
   readonly #changed = new EventEmitter().setMaxListeners(0);
+  #closed = false;
 
   set(service: string, serving: boolean): void {
     if (this.#states.get(service) === serving) return;
@@ -27,10 +28,20 @@ export class Health {
     return { status: state ? Serving.SERVING : Serving.NOT_SERVING };
   }
 
-  /** Calls back at each change of the service, until the returned function is called. */
+  /** True once whoever watches is sent away: the daemon stops, and would wait for them. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#changed.emit('change', null);
+  }
+
+  /** Calls back at each change of the service and at the end, until the returned function is called. */
   watch(service: string, onChange: () => void): () => void {
-    const listener = (changed: string): void => {
-      if (changed === service) onChange();
+    const listener = (changed: string | null): void => {
+      if (changed === service || changed === null) onChange();
     };
     this.#changed.on('change', listener);
     return () => this.#changed.off('change', listener);
@@ -49,9 +60,13 @@ export function healthHandlers(health: Health): UntypedServiceImplementation {
       let last: number | null = null;
       const send = (): void => {
         const answer = health.get(service);
-        if (answer.status === last) return;
-        last = answer.status;
-        call.write(answer);
+        if (answer.status !== last) {
+          last = answer.status;
+          call.write(answer);
+        }
+        if (!health.closed) return;
+        stop();
+        call.emit('error', { code: Status.UNAVAILABLE, details: 'the daemon is stopping' });
       };
       const stop = health.watch(service, send);
       call.on('cancelled', stop);

@@ -11,6 +11,7 @@ import { connectSocket } from '../../src/rpc/client/connect.ts';
 import { RpcError } from '../../src/rpc/client/rpc-error.ts';
 import { HealthCheckResponse_ServingStatus, HealthDefinition } from '../../src/rpc/generated/grpc/health/v1/health.ts';
 import {
+  QueryLedgerRequest,
   type ReloadResponse,
   SignRequest,
   type SignResponse,
@@ -118,6 +119,18 @@ export class Client {
       if (wanted(status)) return status;
     }
     throw new Error('the status ended before it was as wanted');
+  }
+
+  /** Reads the ledger as it grows, for as long as it is let. */
+  async followsLedger(): Promise<void> {
+    const request = QueryLedgerRequest.fromPartial({ limit: 1, follow: true });
+    for await (const { seq } of this.#channel.stream(
+      WardenDefinition.fullName,
+      WardenDefinition.methods.queryLedger,
+      request,
+    )) {
+      if (seq === 0n) throw new Error('a record without a number');
+    }
   }
 
   close(): void {
