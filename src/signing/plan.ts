@@ -1,7 +1,7 @@
 import type { Actor, ActorType } from '../inventory/actor.ts';
 import { formatSeconds } from '../kernel/duration.ts';
 import { WardenError } from '../kernel/errors.ts';
-
+import { KEY_TYPES } from '../ssh/key-types.ts';
 import type { PublicKey } from '../ssh/public-key.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import { checkActorName } from './key-id.ts';
@@ -36,11 +36,12 @@ export interface DraftPlan extends CertificatePlan {
 /**
  * What the certificate would say, short of key id and serial. The TTL is taken as asked: the gate judges it
  * first, `checkCeiling` afterwards.
- * @throws WardenError disallowed_principal | invalid_request | config_invalid
+ * @throws WardenError disallowed_principal | public_key_unsupported | invalid_request | config_invalid
  */
 export function planCertificate(input: PlanInput): DraftPlan {
   const { actor } = input;
   checkActorName(actor.name);
+  checkCanVerify(actor, input.publicKey);
   const principals = choosePrincipals(actor, input.principals);
   const ttlSeconds = chooseTtl(actor, input.ttlSeconds);
   const now = Math.floor(input.now / 1000);
@@ -89,6 +90,19 @@ export function checkCeiling(
 /** Seconds as the gate and the ledger take them: hours, fractions allowed, and never rounded down below what was asked. */
 export function ttlHours(seconds: number): number {
   return seconds / 3600;
+}
+
+/**
+ * sshd asks verify-required of security keys alone and lets every other key in, so for those the certificate
+ * would not hold what the inventory demands: a program could make itself such a key.
+ */
+function checkCanVerify(actor: Actor, publicKey: PublicKey): void {
+  if (!actor.options.verifyRequired || KEY_TYPES[publicKey.algorithm].sk) return;
+  throw new WardenError(
+    'public_key_unsupported',
+    `${actor.name} needs a security key that verifies its user, and this is a ${publicKey.algorithm} key`,
+    { hint: 'make one: ssh-keygen -t ed25519-sk -O verify-required' },
+  );
 }
 
 function choosePrincipals(actor: Actor, requested: readonly string[]): readonly string[] {

@@ -1,8 +1,11 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatCertificateLine } from '../../src/ssh/certificate.ts';
+import { warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { SK_PIN, skProvider } from '../support/sk-provider/sk-provider.ts';
+import { certify, plainFields } from '../support/ssh-certificates.ts';
 import { testKey } from '../support/ssh-keys.ts';
 import { Sshd } from '../support/sshd.ts';
 import { accepted } from './support/accepted.ts';
@@ -94,11 +97,33 @@ function askpass(name: string, pin: string): string {
   return file;
 }
 
-test('verify-required asks nothing of a key that is no security key: sshd lets it in', async () => {
-  const subject = await makeSubject('ssh-ed25519', 'no-security-key');
-  const { certificate } = await sign(daemon.socket, 'agt-verified', subject);
-  expect(await readCertificate(certificate)).toMatchObject({ criticalOptions: ['verify-required'] });
-  expect(await host.login({ key: subject.file, certificate })).toMatchObject({ code: 0, stdout: 'ok\n' });
+describe('verify-required with a key that is no security key', () => {
+  test('would ask nothing: sshd lets it in', async () => {
+    const [subject, ca] = await Promise.all([testKey('ssh-ed25519', 'ordinary'), testKey('ecdsa-sha2-nistp256', 'ca')]);
+    const now = BigInt(Math.floor(Date.now() / 1000));
+    const fields = plainFields(subject, ca, {
+      ...{ principals: ['deploy'], validAfter: now - 60n, validBefore: now + 3600n },
+      criticalOptions: [['verify-required', '']],
+    });
+    const certificate = `${subject.file}-made-by-hand-cert.pub`;
+    writeFileSync(certificate, `${formatCertificateLine(certify(fields, ca))}\n`);
+    expect(await readCertificate(certificate)).toMatchObject({ criticalOptions: ['verify-required'] });
+    expect(await host.login({ key: subject.file ?? '', certificate })).toMatchObject({ code: 0, stdout: 'ok\n' });
+  });
+
+  test('is therefore refused by wardend', async () => {
+    const { file } = await makeSubject('ssh-ed25519', 'ordinary');
+    const args = ['sign', 'agt-verified', '--pubkey', `${file}.pub`, '--out', '-', '--json'];
+    const { code, stdout } = await warden(args, { env: { WARDEN_SOCKET: daemon.socket } });
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: {
+        reason: 'public_key_unsupported',
+        message: 'agt-verified needs a security key that verifies its user, and this is a ssh-ed25519 key',
+        hint: 'make one: ssh-keygen -t ed25519-sk -O verify-required',
+      },
+    });
+  });
 });
 
 describe.each(SK_TYPES)('with a %s key', (algorithm) => {

@@ -76,7 +76,7 @@ describe('a certificate of the local authority', () => {
       extensions: ['permit-agent-forwarding', 'permit-pty'],
     };
     const authority = await authorityOf('ed25519');
-    const plan = finished((await keyOf('ecdsa-p256')).publicKey, { options });
+    const plan = finished(await skEcdsa(), { options });
     const blob = await authority.certify(plan, CONTEXT);
     checkIssued(blob, plan, authority);
     const text = listed('options', blob);

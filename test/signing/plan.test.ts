@@ -10,7 +10,7 @@ import {
   ttlHours,
 } from '../../src/signing/plan.ts';
 import type { PublicKey } from '../../src/ssh/public-key.ts';
-import { ACTOR, failure, keyOf, NOW, REQUEST_ID } from './support/subjects.ts';
+import { ACTOR, failure, keyOf, NOW, REQUEST_ID, skEcdsa, skEd25519 } from './support/subjects.ts';
 
 const CEILINGS = { adm: 48 * 3600, agt: 24 * 3600, atm: 8 * 3600 };
 const SECOND = Math.floor(NOW / 1000);
@@ -65,6 +65,29 @@ describe('what a plan says', () => {
 
   test('a clock that stands at the epoch makes no negative start', () => {
     expect(planCertificate(input({ now: 5_000 })).validAfter).toBe(0n);
+  });
+});
+
+describe('verify-required', () => {
+  const verified = { ...ACTOR, options: { ...ACTOR.options, verifyRequired: true } };
+
+  test.each(['ed25519', 'ecdsa-p256', 'rsa-3072'] as const)(
+    'is not to be had with an ordinary key: %s',
+    async (kind) => {
+      const { publicKey: ordinary } = await keyOf(kind);
+      expect(await failure(() => planCertificate(input({ actor: verified, publicKey: ordinary })))).toMatchObject({
+        code: 'public_key_unsupported',
+        message: `agt-state-hub-bridge needs a security key that verifies its user, and this is a ${ordinary.algorithm} key`,
+        hint: 'make one: ssh-keygen -t ed25519-sk -O verify-required',
+      });
+    },
+  );
+
+  test.each([
+    ['ed25519', skEd25519],
+    ['ecdsa', skEcdsa],
+  ])('is planned for a security key: %s', async (_, key) => {
+    expect(planCertificate(input({ actor: verified, publicKey: await key() })).options.verifyRequired).toBe(true);
   });
 });
 

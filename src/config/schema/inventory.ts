@@ -19,7 +19,10 @@ const options = z.strictObject({
     .nullable()
     .default(null)
     .describe('The one command that sshd runs whatever the client asks for; null: none.'),
-  'verify-required': z.boolean().default(false).describe('The security key must verify its user (PIN or fingerprint).'),
+  'verify-required': z
+    .boolean()
+    .default(false)
+    .describe('The security key must verify its user (PIN or fingerprint); keys of other kinds are refused.'),
   extensions: unique(z.enum(EXTENSIONS))
     .optional()
     .describe(
