@@ -1,5 +1,5 @@
-// Bundles the two programs into dist/. The client is a CommonJS file whose commands initialise when they are
-// called, which starts in two thirds of the time that an ESM graph needs, and a second one for the offline commands.
+// Bundles the two programs into dist/. The client is CommonJS, which starts in two thirds of the time that an
+// ESM graph needs: a small first file, and three others of which a command loads one.
 import { chmodSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -33,13 +33,26 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
-// What reads config files is most of the client's bytes, and `warden sign` needs none of it.
-const offlineApart = {
-  name: 'offline-apart',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/offline\.ts$/ }, () => ({ path: './warden-offline.cjs', external: true })),
+// Each start pays for every byte it parses: `warden sign` gets a bundle of a few, what reads config files one of many.
+const parts = { sign: 'client/commands/sign.ts', online: 'client/online.ts', offline: 'client/offline.ts' };
+const apart = {
+  name: 'parts-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(sign|online|offline)\.ts$/ }, ({ path, importer }) => {
+      if (!importer.endsWith('client/commands.ts')) return null;
+      return { path: `./warden-${path.replace(/^.*\/|\.ts$/g, '')}.cjs`, external: true };
+    });
+  },
 };
-const client = { ...common, outdir: 'dist', outExtension: { '.js': '.cjs' }, format: 'cjs' };
-await build({ ...client, entryPoints: { warden: 'client/main.ts' }, plugins: [offlineApart] });
-await build({ ...client, entryPoints: { 'warden-offline': 'client/offline.ts' } });
+const client = {
+  ...common,
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  // import() of a part becomes require(): the ESM loader is not worth its start-up here.
+  supported: { 'dynamic-import': false },
+};
+await build({ ...client, entryPoints: { warden: 'client/main.ts' }, plugins: [apart] });
+for (const [part, entry] of Object.entries(parts))
+  await build({ ...client, entryPoints: { [`warden-${part}`]: entry } });
 for (const bin of ['wardend.mjs', 'warden.cjs']) chmodSync(`${root}dist/${bin}`, 0o755);

@@ -53,7 +53,13 @@ const FILTERS: Readonly<Record<string, OptionSpec>> = {
 };
 const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;
 
-/** A command of the second bundle. */
+/** A command of the bundle that reads no config files. */
+async function online(name: keyof typeof import('./online.ts').onlineCommands): ReturnType<Command['load']> {
+  const { onlineCommands } = await import('./online.ts');
+  return { run: onlineCommands[name] };
+}
+
+/** A command of the bundle that does. */
 async function offline(name: keyof typeof import('./offline.ts').offlineCommands): ReturnType<Command['load']> {
   const { offlineCommands } = await import('./offline.ts');
   return { run: offlineCommands[name] };
@@ -142,7 +148,7 @@ export const COMMANDS: readonly Command[] = [
       { run: 'warden issue agt-ci --ttl 1h --agent', says: 'a key that lives in the agent for an hour' },
       { run: 'warden issue atm-backup --out backup_key', says: 'backup_key, backup_key.pub and backup_key-cert.pub' },
     ],
-    load: () => import('./commands/issue.ts'),
+    load: () => online('issue'),
   },
   {
     name: 'ca',
@@ -151,7 +157,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['With --quiet only the key lines: warden ca --quiet > /etc/ssh/warden_ca.pub.'],
     examples: [{ run: 'warden ca', says: 'keys, TrustedUserCAKeys and AuthorizedPrincipalsFile lines' }],
-    load: () => import('./commands/ca.ts'),
+    load: () => online('ca'),
   },
   {
     name: 'actors',
@@ -160,7 +166,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['Administrators see every actor; which ones they may use themselves is marked. --quiet prints names only.'],
     examples: [{ run: 'warden actors', says: 'names, types, principals, lifetimes' }],
-    load: () => import('./commands/actors.ts'),
+    load: () => online('actors'),
   },
   {
     name: 'status',
@@ -169,7 +175,7 @@ export const COMMANDS: readonly Command[] = [
     options: { watch: { type: 'boolean', summary: 'print it again at each change' } },
     notes: ['Exit code 0 where everything is serving, 4 where something is not.'],
     examples: [{ run: 'warden status --watch --json', says: 'one JSON object per change' }],
-    load: () => import('./commands/status.ts'),
+    load: () => online('status'),
   },
   {
     name: 'explain sign',
@@ -184,7 +190,7 @@ export const COMMANDS: readonly Command[] = [
       'Exit code 0 where it would be allowed or the decision point would be asked, 1 where it would be refused, 4 for a fault.',
     ],
     examples: [{ run: 'warden explain sign agt-ci --ttl 48h', says: 'which step says no, and what it needed' }],
-    load: () => import('./commands/explain-sign.ts'),
+    load: () => online('explainSign'),
   },
   {
     name: 'explain',
@@ -193,7 +199,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['Without a code: the list of all codes.'],
     examples: [{ run: 'warden explain ttl_out_of_bounds', says: 'what it means, why it happens, what to do' }],
-    load: () => import('./commands/explain.ts'),
+    load: () => online('explain'),
   },
   {
     name: 'ledger verify',
@@ -204,7 +210,7 @@ export const COMMANDS: readonly Command[] = [
       'Reads the state folder itself, no daemon needed. Exit code 0 whole, 1 broken (with the line), 2 unusable.',
     ],
     examples: [{ run: 'warden ledger verify --state /var/lib/warden', says: "the system daemon's ledger" }],
-    load: () => import('./commands/ledger-verify.ts'),
+    load: () => online('ledgerVerify'),
   },
   {
     name: 'ledger tail',
@@ -217,7 +223,7 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: ['You see your own records; auditors and administrators see all.'],
     examples: [{ run: 'warden ledger tail --follow', says: 'what happens, as it happens' }],
-    load: () => import('./commands/ledger-tail.ts'),
+    load: () => online('ledgerTail'),
   },
   {
     name: 'ledger query',
@@ -233,7 +239,7 @@ export const COMMANDS: readonly Command[] = [
       { run: 'warden ledger query --actor agt-ci --outcome refused --since 7d', says: 'what was refused this week' },
       { run: 'warden ledger query --serial 1234 --json', says: 'the record of one certificate' },
     ],
-    load: () => import('./commands/ledger-query.ts'),
+    load: () => online('ledgerQuery'),
   },
   {
     name: 'ledger export',
@@ -250,7 +256,7 @@ export const COMMANDS: readonly Command[] = [
       'Reads the state folder itself. The lines are byte for byte those of the ledger, so the chain can be checked elsewhere.',
     ],
     examples: [{ run: 'warden ledger export --since 30d --out june.jsonl', says: 'a month for an auditor' }],
-    load: () => import('./commands/ledger-export.ts'),
+    load: () => online('ledgerExport'),
   },
   {
     name: 'ledger accept',
@@ -269,7 +275,7 @@ export const COMMANDS: readonly Command[] = [
         says: 'lets the daemon start again',
       },
     ],
-    load: () => import('./commands/ledger-accept.ts'),
+    load: () => online('ledgerAccept'),
   },
   {
     name: 'check',
@@ -290,7 +296,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['For administrators. The daemon does this by itself when a file changes.'],
     examples: [{ run: 'warden reload', says: 'who gained and who lost what' }],
-    load: () => import('./commands/reload.ts'),
+    load: () => online('reload'),
   },
   {
     name: 'break-glass',
@@ -308,7 +314,7 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       { run: 'warden break-glass --reason "flex-auth down, INC-7" --for 30m', says: 'each release is marked' },
     ],
-    load: () => import('./commands/break-glass.ts'),
+    load: () => online('breakGlass'),
   },
   {
     name: 'registry build',
@@ -368,7 +374,7 @@ export const COMMANDS: readonly Command[] = [
         says: 'before policy.enabled is turned on for all',
       },
     ],
-    load: () => import('./commands/smoke-policy.ts'),
+    load: () => online('smokePolicy'),
   },
   {
     name: 'double flex-auth',
@@ -401,7 +407,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: ['Leaves nothing behind. What this machine lacks is left out with a line that says so.'],
     examples: [{ run: 'warden demo', says: 'from nothing to a real login' }],
-    load: () => import('./commands/demo.ts'),
+    load: () => online('demo'),
   },
   {
     name: 'completion',
@@ -413,7 +419,7 @@ export const COMMANDS: readonly Command[] = [
       { run: 'source <(warden completion bash)', says: 'in ~/.bashrc' },
       { run: 'warden completion fish > ~/.config/fish/completions/warden.fish', says: 'for fish' },
     ],
-    load: () => import('./commands/completion.ts'),
+    load: () => online('completion'),
   },
   {
     name: 'version',
@@ -422,7 +428,7 @@ export const COMMANDS: readonly Command[] = [
     options: {},
     notes: [],
     examples: [],
-    load: () => import('./commands/version.ts'),
+    load: () => online('version'),
   },
   {
     name: 'help',
@@ -434,6 +440,6 @@ export const COMMANDS: readonly Command[] = [
     options: { markdown: { type: 'boolean', summary: 'everything as Markdown, which is docs/cli.md' } },
     notes: [],
     examples: [{ run: 'warden help ledger query', says: 'one command in full' }],
-    load: () => import('./commands/help.ts'),
+    load: () => online('help'),
   },
 ];

@@ -1,9 +1,9 @@
-import { WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import { evidenceJson, printEvidence, readSignResponse } from '../evidence.ts';
 import { findKey } from '../find-key.ts';
 import type { Invocation } from '../invocation.ts';
+import { SIGN } from '../sign-method.ts';
 import { readSignRequest } from '../sign-request.ts';
 
 /** A certificate for a key that the user holds. The order matters: nothing is issued that could not be written. */
@@ -27,8 +27,7 @@ export async function run(invocation: Invocation): Promise<number> {
     }
   }
 
-  const { fullName, methods } = WardenDefinition;
-  const response = await withDaemon(invocation, (channel) => channel.unary(fullName, methods.sign, request));
+  const response = await withDaemon(invocation, (channel) => channel.unary(SIGN.service, SIGN.method, request));
   const { certificate, evidence } = readSignResponse(response);
   if (target !== null)
     writeAtomically({ path: target, bytes: `${certificate}\n`, mode: 0o644, replace: true, durable: false });

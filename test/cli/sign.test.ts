@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
@@ -310,7 +310,8 @@ describe('$ warden sign, with no daemon to ask', () => {
     const { builtPrograms } = await import('../support/built.ts');
     const { copyFileSync } = await import('node:fs');
     const { spawnSync } = await import('node:child_process');
-    copyFileSync(builtPrograms().warden, join(home, 'warden.cjs'));
+    const bundle = builtPrograms().warden;
+    for (const name of ['warden.cjs', 'warden-sign.cjs']) copyFileSync(join(dirname(bundle), name), join(home, name));
     const [file = '', ...rest] = [...through, process.execPath, join(home, 'warden.cjs'), ...args];
     const done = spawnSync(file, rest, { cwd: home, env: { PATH: process.env.PATH, HOME: home }, encoding: 'utf8' });
     return { code: done.status, stdout: done.stdout, stderr: done.stderr };

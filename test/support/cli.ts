@@ -24,7 +24,13 @@ export function warden(args: readonly string[], options: CliOptions = {}): Promi
   return new Promise((resolve, reject) => {
     const child = spawn(file, rest, {
       cwd,
-      env: { PATH: process.env.PATH ?? '', HOME: cwd ?? '/nonexistent', LC_ALL: 'C.UTF-8', ...env },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: cwd ?? '/nonexistent',
+        XDG_CACHE_HOME: '/proc',
+        LC_ALL: 'C.UTF-8',
+        ...env,
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
       signal,
     });

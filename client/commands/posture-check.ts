@@ -1,0 +1,74 @@
+import manifestOfPackage from '../../package.json' with { type: 'json' };
+import { findingsOf } from '../../src/posture/check.ts';
+import { checkConformance } from '../../src/posture/conformance.ts';
+import { postureJson } from '../../src/posture/report/json.ts';
+import { postureJunit } from '../../src/posture/report/junit.ts';
+import { posturePage } from '../../src/posture/report/page.ts';
+import { exitOf, type PlacedCheck, type PostureReport } from '../../src/posture/report/report.ts';
+import { postureSarif } from '../../src/posture/report/sarif.ts';
+import { usageError } from '../args.ts';
+import { writeAtomically } from '../atomic-file.ts';
+import type { Invocation } from '../invocation.ts';
+import { type Output, toJson } from '../output.ts';
+import { drillRules, loadManifest } from '../posture-manifest.ts';
+
+/** Judges a manifest and changes nothing: 0 conforms, 1 findings, 2 unusable. */
+export async function run({ args, out }: Invocation): Promise<number> {
+  const forms = ['json', 'sarif', 'junit'].filter((form) => args.flag(form));
+  if (forms.length > 1) throw usageError(`--${forms.join(' and --')} exclude each other`, 'ask for one of them');
+  const page = args.string('html');
+  const report = judge(args.positional(0), drillRules(args));
+  if (page !== undefined) {
+    writeAtomically({ path: page, bytes: posturePage(report), mode: 0o644, replace: true, durable: false });
+  }
+  if (args.flag('sarif')) out.raw(`${toJson(postureSarif(report))}\n`);
+  else if (args.flag('junit')) out.raw(postureJunit(report));
+  else if (out.json) out.object(postureJson(report));
+  else print(report, out);
+  return exitOf(report);
+}
+
+function judge(file: string, drills: ReturnType<typeof drillRules>): PostureReport {
+  const { read } = loadManifest(file);
+  const head = { file, now: drills.now, version: manifestOfPackage.version };
+  if (read.manifest === null) return { ...head, judged: null, problems: read.problems };
+  const { manifest, placeOf } = read;
+  const { conforms, checks, flows } = checkConformance(manifest, drills);
+  const placed = checks.map((check): PlacedCheck => ({ ...check, ...placeOf(check.path) }));
+  return { ...head, judged: { manifest, conforms, checks: placed, flows }, problems: [] };
+}
+
+function print({ file, judged, problems }: PostureReport, out: Output): void {
+  const name = file === '-' ? 'stdin' : file;
+  if (judged === null) {
+    for (const { line, column, message, hint } of problems) {
+      out.line({ text: line === 0 ? `${name}:` : `${name}:${line}:${column}:`, style: 'bold' }, ` ${message}`);
+      out.line(`  write: ${hint}`);
+    }
+    out.note({ text: 'unusable', style: 'red' }, `: ${counted(problems.length, 'problem')}, nothing was judged`);
+    return;
+  }
+  const findings = findingsOf(judged.checks) as readonly PlacedCheck[];
+  for (const { rule, about, line, column, message, mend } of findings) {
+    out.line(
+      { text: `${name}:${line}:${column}:`, style: 'bold' },
+      ' ',
+      { text: 'error', style: 'red' },
+      ` ${rule} ${about}: ${message}`,
+    );
+    out.line(`  do: ${mend}`);
+  }
+  const { environments, secrets, flows } = judged.manifest;
+  const size = [
+    counted(environments.length, 'environment'),
+    counted(secrets.length, 'secret'),
+    counted(flows.length, 'flow'),
+  ].join(', ');
+  if (findings.length === 0)
+    out.note({ text: 'conforms', style: 'green' }, `: ${judged.checks.length} checks, ${size}`);
+  else out.note(`${counted(findings.length, 'finding')} in ${judged.checks.length} checks: ${size}`);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

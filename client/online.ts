@@ -1,0 +1,40 @@
+import { run as actors } from './commands/actors.ts';
+import { run as breakGlass } from './commands/break-glass.ts';
+import { run as ca } from './commands/ca.ts';
+import { run as completion } from './commands/completion.ts';
+import { run as demo } from './commands/demo.ts';
+import { run as explain } from './commands/explain.ts';
+import { run as explainSign } from './commands/explain-sign.ts';
+import { run as help } from './commands/help.ts';
+import { run as issue } from './commands/issue.ts';
+import { run as ledgerAccept } from './commands/ledger-accept.ts';
+import { run as ledgerExport } from './commands/ledger-export.ts';
+import { run as ledgerQuery } from './commands/ledger-query.ts';
+import { run as ledgerTail } from './commands/ledger-tail.ts';
+import { run as ledgerVerify } from './commands/ledger-verify.ts';
+import { run as reload } from './commands/reload.ts';
+import { run as smokePolicy } from './commands/smoke-policy.ts';
+import { run as status } from './commands/status.ts';
+import { run as version } from './commands/version.ts';
+
+/** Every command that reads no config files, but for `sign`, which has a bundle to itself. */
+export const onlineCommands = {
+  actors,
+  breakGlass,
+  ca,
+  completion,
+  demo,
+  explain,
+  explainSign,
+  help,
+  issue,
+  ledgerAccept,
+  ledgerExport,
+  ledgerQuery,
+  ledgerTail,
+  ledgerVerify,
+  reload,
+  smokePolicy,
+  status,
+  version,
+};
