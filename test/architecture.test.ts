@@ -32,6 +32,7 @@ const CLIENT_MAY_IMPORT = [
   'kernel',
   'ssh',
   'inventory',
+  'posture',
   'signing',
   'ledger',
   'config',
@@ -51,7 +52,7 @@ const MAY_REVEAL: readonly string[] = [
 
 /** Boundaries where bytes from outside become values: zod belongs here and nowhere else. */
 const MAY_VALIDATE =
-  /^(src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/registry\/|src\/doubles\/)/;
+  /^(src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/posture\/promotion-record\.ts|src\/registry\/|src\/doubles\/)/;
 
 /** Decisions: values in, values out. */
 const PURE = [
@@ -59,6 +60,7 @@ const PURE = [
   /^src\/ssh\/(?!agent-client)/,
   /^src\/callers\//,
   /^src\/inventory\//,
+  /^src\/posture\//,
   /^src\/signing\/(plan|finish-plan|key-id|posture-rule|check-issued|certificate-fields|serial)\.ts$/,
   /^src\/policy\/(denial|fault-rule|question|question-key|subject|decision|parse-answer)\.ts$/,
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,

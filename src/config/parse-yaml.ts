@@ -12,6 +12,8 @@ export interface ParsedYaml<Output> {
   readonly value: unknown;
   /** Null where the schema found problems. */
   readonly data: Output | null;
+  /** The file with places; null where it could not be read at all. */
+  readonly root: YamlNode | null;
 }
 
 /** Text to data: YAML, then the schema, every problem with its place. */
@@ -22,7 +24,7 @@ export function parseYaml<Schema extends z.ZodType>(
 ): ParsedYaml<z.output<Schema>> {
   const text = decode(bytes);
   const problems = new Problems(file, text ?? '');
-  const failed = { problems, value: undefined, data: null };
+  const failed = { problems, value: undefined, data: null, root: null };
   if (text === null) {
     problems.atOffset(0, 'the file is not UTF-8', 'the file in UTF-8');
     return failed;
@@ -36,9 +38,9 @@ export function parseYaml<Schema extends z.ZodType>(
   }
   const value = toValue(root);
   const result = schema.safeParse(value);
-  if (result.success) return { problems, value, data: result.data };
+  if (result.success) return { problems, value, data: result.data, root };
   reportIssues(result.error.issues, schema, root, problems);
-  return { problems, value, data: null };
+  return { problems, value, data: null, root };
 }
 
 function readTree(text: string, problems: Problems): YamlNode | null {
