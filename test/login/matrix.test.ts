@@ -4,9 +4,9 @@ import { fingerprint } from '../../src/ssh/fingerprint.ts';
 import type { KeyAlgorithm } from '../../src/ssh/public-key.ts';
 import { type RunningAgent, startAgent } from '../signing/support/agent.ts';
 import { warden } from '../support/cli.ts';
-import { makeHouse, type RunningDaemon, startDaemon } from '../support/daemon.ts';
+import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { skProvider } from '../support/sk-provider/sk-provider.ts';
-import { ALL_ALGORITHMS, testKey } from '../support/ssh-keys.ts';
+import { ALL_ALGORITHMS, keyFolder, testKey } from '../support/ssh-keys.ts';
 import { LOGIN_USER, Sshd } from '../support/sshd.ts';
 import { accepted } from './support/accepted.ts';
 import { readCertificate } from './support/read-certificate.ts';
@@ -52,8 +52,7 @@ let host: Sshd;
 
 beforeAll(async () => {
   for (const algorithm of ALL_ALGORITHMS) subjects.set(algorithm, await makeSubject(algorithm, 'subject'));
-  const agentHouse = makeHouse();
-  agent = await startAgent(join(agentHouse.folder, 'agent.sock'));
+  agent = await startAgent(join(keyFolder(), 'agent.sock'));
   for (const { algorithm } of AUTHORITIES) {
     const ca = await testKey(algorithm, 'ca');
     const held = await testKey(algorithm, 'ca-in-agent');
