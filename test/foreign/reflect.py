@@ -1,21 +1,32 @@
 """A client that knows nothing of wardend but its socket: everything else it learns from server reflection.
 
-Usage: reflect.py SOCKET METHOD REQUEST_JSON. Prints one JSON object: {"response": …} or {"code", "details", "errors"}.
+Usage: reflect.py SOCKET METHOD REQUEST_JSON [KEY=VALUE of metadata …]. METHOD is one of warden.v1.Warden's, or SERVICE/METHOD;
+REFLECTION=v1 in the environment asks for the descriptors by the newer service of the same shape. Prints one JSON object: {"response": …} or {"code", "details", "errors"}.
 """
 import json
+import os
 import sys
 
 import grpc
 from google.protobuf import any_pb2, json_format, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 socket, method, request = sys.argv[1], sys.argv[2], sys.argv[3]
 metadata = [tuple(pair.split("=", 1)) for pair in sys.argv[4:]]
 channel = grpc.insecure_channel("unix:" + socket, options=[("grpc.default_authority", "localhost")])
 database = ProtoReflectionDescriptorDatabase(channel)
+if os.environ.get("REFLECTION") == "v1":
+    # The library has no v1 of its own yet; only the name of the service differs.
+    database._stub.ServerReflectionInfo = channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
 pool = DescriptorPool(database)
-service = pool.FindServiceByName("warden.v1.Warden")
+service_name, _, method = method.rpartition("/")
+service = pool.FindServiceByName(service_name or "warden.v1.Warden")
 descriptor = service.FindMethodByName(method)
 input_type = message_factory.GetMessageClass(descriptor.input_type)
 output_type = message_factory.GetMessageClass(descriptor.output_type)
