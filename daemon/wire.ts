@@ -85,7 +85,11 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     );
   }
   const { settings } = first.snapshot;
-  bindPosture(stateDir, settings.posture);
+  const promotion = bindPosture(stateDir, settings.posture);
+  if (promotion !== null) {
+    const { from, to, environment, signed_off_by, references } = promotion;
+    log.warn({ from, to, environment, signed_off_by, references }, 'posture promoted');
+  }
   const world = await buildWorld(first.snapshot, null, worldDeps);
   worlds = new Worlds(world, worldDeps, log);
   const current = worlds;
