@@ -27,6 +27,11 @@ export interface CertificateAuthority {
   readonly backend: 'local' | 'openbao' | 'synthetic';
   /** True where this authority takes the serial from the plan; false where it chooses its own. */
   readonly takesSerial: boolean;
+  /**
+   * True where the signature is made in this process, by a key whose public half the authority itself holds its
+   * signatures against at load and whenever `ready()` is asked. False or absent: each signature is verified.
+   */
+  readonly signsInProcess?: boolean;
   keys(): readonly AuthorityKey[];
   /** The certificate as its wire bytes. @throws WardenError ca_unavailable | ca_refused */
   certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer>;

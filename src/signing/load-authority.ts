@@ -54,6 +54,7 @@ export async function loadAuthority(
   refuseSame(fingerprint(key.publicKey.blob), others);
   const authority = new LocalAuthority({ key, custody: source.kind, others });
   checkAuthorityPosture(context.posture, authority.keys());
+  await authority.ready();
   return authority;
 }
 

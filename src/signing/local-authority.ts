@@ -1,4 +1,4 @@
-import { type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, randomBytes, sign } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
 import { assembleCertificate, encodeToBeSigned } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
@@ -8,6 +8,7 @@ import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import { Lane } from './lane.ts';
 import { freshNonce } from './nonce.ts';
+import { verifyOffLoop } from './verify-off-loop.ts';
 
 /**
  * Node's thread pool has four threads, and the ledger's fsync needs one of them: slow signatures take two.
@@ -28,9 +29,11 @@ export interface LocalAuthorityOptions {
 export class LocalAuthority implements CertificateAuthority {
   readonly backend: 'local' | 'synthetic';
   readonly takesSerial = true;
+  readonly signsInProcess = true;
   readonly #key: PrivateKey;
   readonly #keys: readonly AuthorityKey[];
   readonly #lane = new Lane(POOL_THREADS, MAX_WAITING);
+  #broken = false;
 
   constructor(options: LocalAuthorityOptions) {
     const { key, custody, others = [] } = options;
@@ -45,14 +48,25 @@ export class LocalAuthority implements CertificateAuthority {
 
   async certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer> {
     if (context.signal?.aborted === true) throw new WardenError('deadline_exceeded', 'the request was given up');
-    const { publicKey, keyObject } = this.#key;
+    if (this.#broken) throw broken();
+    const { publicKey } = this.#key;
     const tbs = encodeToBeSigned(certificateFields(plan, publicKey, freshNonce()));
-    const algorithm = signatureAlgorithmOf(publicKey);
-    const signature = await this.#sign(hashOf(algorithm), tbs, keyObject);
-    return assembleCertificate(tbs, encodeSignature(algorithm, rawSignatureFromNode(algorithm, signature)));
+    return assembleCertificate(tbs, await this.#signatureOver(tbs));
   }
 
-  async ready(): Promise<void> {}
+  /** Signs something and verifies it: a key, library or machine that signs wrongly stops signing here. */
+  async ready(): Promise<void> {
+    const message = randomBytes(64);
+    const good = await verifyOffLoop(this.#key.publicKey, message, await this.#signatureOver(message));
+    this.#broken = !good;
+    if (!good) throw broken();
+  }
+
+  async #signatureOver(message: Buffer): Promise<Buffer> {
+    const algorithm = signatureAlgorithmOf(this.#key.publicKey);
+    const signature = await this.#sign(hashOf(algorithm), message, this.#key.keyObject);
+    return encodeSignature(algorithm, rawSignatureFromNode(algorithm, signature));
+  }
 
   async close(): Promise<void> {}
 
@@ -75,4 +89,10 @@ export class LocalAuthority implements CertificateAuthority {
         }),
     );
   }
+}
+
+function broken(): WardenError {
+  return new WardenError('ca_unavailable', 'the CA key makes signatures that do not verify', {
+    hint: 'replace the CA key, and doubt the memory of this machine',
+  });
 }

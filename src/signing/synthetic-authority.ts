@@ -28,6 +28,7 @@ export async function loadSyntheticAuthority(stateFolder: string, uid: number): 
   });
   const authority = new LocalAuthority({ key, custody: 'file', backend: 'synthetic' });
   checkAuthorityPosture('dev', authority.keys());
+  await authority.ready();
   return authority;
 }
 

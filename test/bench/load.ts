@@ -1,9 +1,8 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import { SignRequest, SignResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
+import type { Codec } from '../../src/rpc/definition.ts';
+import { SignRequest, SignResponse, StatusRequest, StatusResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { parseCertificateLine, verifyCertificate } from '../../src/ssh/certificate.ts';
 import { parsePublicKeyLine } from '../../src/ssh/public-key.ts';
-
-const PATH = '/warden.v1.Warden/Sign';
 
 /** One grpc-js client connection, for ours and for the baseline alike. */
 export class Caller {
@@ -16,15 +15,23 @@ export class Caller {
   }
 
   sign(): Promise<SignResponse> {
+    return this.#unary('Sign', SignRequest, SignResponse, this.#request);
+  }
+
+  #unary<Req, Res>(method: string, request: Codec<Req>, response: Codec<Res>, message: Req): Promise<Res> {
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
-        PATH,
-        (value: SignRequest) => Buffer.from(SignRequest.encode(value).finish()),
-        (bytes: Buffer) => SignResponse.decode(bytes),
-        this.#request,
+        `/warden.v1.Warden/${method}`,
+        (value: Req) => Buffer.from(request.encode(value).finish()),
+        (bytes: Buffer) => response.decode(bytes),
+        message,
         (error, value) => (error !== null || value === undefined ? reject(error) : resolve(value)),
       );
     });
+  }
+
+  async generation(): Promise<bigint> {
+    return (await this.#unary('Status', StatusRequest, StatusResponse, {})).snapshot?.generation ?? 0n;
   }
 
   /** Calls a second, with `width` calls under way all the time; every answer is kept for checking. */

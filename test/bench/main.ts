@@ -2,10 +2,23 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { gateCached, gateUncached, reload10k } from './gate.ts';
 import { certsOverSshKeygen, latencyOverEcho, manyActors, throughputOverEcho } from './signing.ts';
+import { coldStart, idleRss, wardenSignWall } from './startup.ts';
 import { measure, type Result } from './stats.ts';
 
-const ALL = [throughputOverEcho, latencyOverEcho, certsOverSshKeygen, manyActors];
+const ALL = [
+  throughputOverEcho,
+  latencyOverEcho,
+  certsOverSshKeygen,
+  wardenSignWall,
+  gateCached,
+  gateUncached,
+  reload10k,
+  manyActors,
+  coldStart,
+  idleRss,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

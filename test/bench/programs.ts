@@ -1,15 +1,24 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 export interface Program {
   readonly dir: string;
   readonly socket: string;
   readonly child: ChildProcess;
   stop(): Promise<void>;
+}
+
+export interface Config {
+  readonly dir: string;
+  readonly config: string;
+  readonly socket: string;
+  /** For `node`. */
+  readonly args: readonly string[];
 }
 
 export interface DaemonOptions {
@@ -28,16 +37,21 @@ export function keyPair(path: string): string {
   return readFileSync(`${path}.pub`, 'utf8').trim();
 }
 
-export function inventory(actors: number, note = ''): string {
+export function inventory(actors: number): string {
   const lines = Array.from(
     { length: actors },
     (_, i) => `  - { name: agt-bench-${i}, type: agt, principals: [bench-${i}], ttl_hours: 8 }`,
   );
-  return `# ${note}\nversion: 1\nactors:\n${lines.join('\n')}\n`;
+  return `version: 1\nactors:\n${lines.join('\n')}\n`;
 }
 
 /** A wardend in the test posture over a CA file, with limits out of the way. Resolves when it is ready. */
-export async function startDaemon({ actors = 10, policy = '' }: DaemonOptions = {}): Promise<Program> {
+export async function startDaemon(options: DaemonOptions = {}): Promise<Program & Config> {
+  const config = writeConfig(options);
+  return { ...config, ...(await started(config.args, config.dir, config.socket)) };
+}
+
+export function writeConfig({ actors = 10, policy = '' }: DaemonOptions = {}): Config {
   const dir = scratch('daemon');
   const config = join(dir, 'config');
   mkdirSync(config, { mode: 0o700 });
@@ -47,18 +61,14 @@ export async function startDaemon({ actors = 10, policy = '' }: DaemonOptions = 
   writeFileSync(join(config, 'inventory.yaml'), inventory(actors), { mode: 0o600 });
   const socket = join(dir, 'wardend.sock');
   const args = ['dist/wardend.mjs', '--config', config, '--socket', socket, '--state', join(dir, 'state')];
-  return started(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }), dir, socket);
+  return { dir, config, socket, args };
 }
 
 /** A bare grpc-js server that echoes: what anybody's gRPC sidecar costs before it does anything. */
 export async function startEcho(): Promise<Program> {
   const dir = scratch('echo');
   const socket = join(dir, 'echo.sock');
-  return started(
-    spawn(process.execPath, ['.cache/bench/echo-server.mjs', socket], { stdio: ['ignore', 'ignore', 'pipe'] }),
-    dir,
-    socket,
-  );
+  return started(['.cache/bench/echo-server.mjs', socket], dir, socket);
 }
 
 export async function startFlexAuth(dir: string, registry: string): Promise<{ url: string; child: ChildProcess }> {
@@ -97,16 +107,16 @@ async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string>
   });
 }
 
-async function started(child: ChildProcess, dir: string, socket: string): Promise<Program> {
-  const lines: string[] = [];
-  await new Promise<void>((resolve, reject) => {
-    if (child.stderr === null) throw new Error('no stderr');
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      if (lines.length < 50) lines.push(line);
-      if (line.includes('"ready"')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`ended with ${code}: ${lines.join('\n')}`)));
-  });
+/** The log goes to a file, as a service's does: reading it would be work for the process that measures. */
+async function started(args: readonly string[], dir: string, socket: string): Promise<Program> {
+  const log = join(dir, 'log');
+  const fd = openSync(log, 'w', 0o600);
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', fd] });
+  closeSync(fd);
+  while (!(await answers(socket))) {
+    if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${readFileSync(log, 'utf8')}`);
+    await setTimeout(2);
+  }
   return {
     dir,
     socket,
@@ -118,4 +128,15 @@ async function started(child: ChildProcess, dir: string, socket: string): Promis
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
 }
