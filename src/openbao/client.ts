@@ -72,8 +72,9 @@ export function createClient(options: ClientOptions): OpenBaoClient {
 
   function toPool({ method, path, token, body, wrapSeconds, signal }: OpenBaoRequest): PoolRequest {
     return {
-      method: method as PoolRequest['method'],
-      path: `${basePath}/v1/${path}`,
+      // Proxies do not all let LIST through; OpenBao takes this for it.
+      method: method === 'LIST' ? 'GET' : method,
+      path: `${basePath}/v1/${path}${method === 'LIST' ? '?list=true' : ''}`,
       headers: async () => ({
         ...inNamespace,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
