@@ -46,12 +46,27 @@ export const REASONS = {
   policy_unavailable: unavailable('see `warden doctor`: the decision point does not answer'),
   policy_answer_invalid: unavailable('tell the owner of the decision point: its answer breaks the contract'),
   break_glass_forbidden: refused('`policy.break_glass.callers` in warden.yaml names who may'),
+  // a route
+  route_not_allowed: refused('`warden access` lists the routes that you may ask for'),
+  route_unusable: refused('see `warden access ROUTE`'),
+  lattice_refused: refused(
+    'see `warden access ROUTE`; the owner of the workload raises its maturity, or the secret is classed anew',
+  ),
+  tier_mismatch: refused('point openbao.address at the store of this posture, and say so in openbao.tier'),
+  token_missing: refused('log in to OpenBao (bao login), or set BAO_TOKEN'),
+  caller_confined: refused('ask from outside the sandbox, or have the route say allow_confined_caller'),
+  secret_missing: refused('ask the owner of the secret to put a value there'),
+  owner_refused: refused('ask the owner of the secret for access'),
+  owner_unavailable: unavailable('ask again once the owner of the secret answers'),
+  tool_failed: unavailable("run the owner's tool yourself to see what is wrong with it"),
   // the authority
   ca_unavailable: unavailable('see `warden status`: the certificate authority does not answer'),
   ca_refused: refused('see the message of the authority'),
   ca_mismatch: unavailable('the authority answered with another certificate than was asked for; nothing was released'),
   // the ledger and the daemon
-  ledger_unavailable: unavailable('make room on the disk of the state folder; nothing is released until the ledger can be written'),
+  ledger_unavailable: unavailable(
+    'make room on the disk of the state folder; nothing is released until the ledger can be written',
+  ),
   ledger_broken: unavailable('see `warden ledger verify`'),
   state_in_use: unavailable('stop the other daemon, or give this one its own --state'),
   state_rolled_back: unavailable('put the newest state folder back, or accept the break: `warden ledger accept`'),
