@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { anchorPath } from '../src/ledger/anchor-path.ts';
 import { listLedgerFiles } from '../src/ledger/files.ts';
 import { type LedgerFilter, queryLedger } from '../src/ledger/query.ts';
 import type { QueryLedgerRequest } from '../src/rpc/generated/warden/v1/warden.ts';
@@ -46,9 +46,8 @@ export async function* lastRecords(invocation: Invocation, request: QueryLedgerR
  * along. Undefined where there is none (another socket, or a restart of the machine).
  */
 export function anchorFile(invocation: Invocation, stateDir: string): { anchorFile?: string } {
-  const name = `ledger-${createHash('sha256').update(stateDir).digest('hex').slice(0, 16)}.anchor`;
   const found = socketsToTry(invocation)
-    .map((socket) => join(dirname(resolve(socket)), name))
+    .map((socket) => anchorPath(stateDir, resolve(socket)))
     .find((path) => existsSync(path));
   return found === undefined ? {} : { anchorFile: found };
 }

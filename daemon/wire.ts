@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { dirname, join } from 'node:path';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
 import { formatProblem } from '../src/config/problems.ts';
 import { Reloader } from '../src/config/reload.ts';
@@ -8,6 +6,7 @@ import { ConfigStore } from '../src/config/store.ts';
 import { workerParser } from '../src/config/worker-parser.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { WardenError } from '../src/kernel/errors.ts';
+import { anchorPath } from '../src/ledger/anchor-path.ts';
 import type { LedgerEvent } from '../src/ledger/events.ts';
 import { FileLedger } from '../src/ledger/file-ledger.ts';
 import { queryLedger } from '../src/ledger/query.ts';
@@ -102,7 +101,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     clock,
     rotateBytes: settings.ledger.rotateBytes,
     checkpointEvery: settings.ledger.checkpointEvery,
-    anchorFile: anchorBeside(places),
+    anchorFile: anchorPath(stateDir, places.socketPath),
     onEvent: (event) => onLedgerEvent(event, log, health, changes),
   });
   health.set('ledger', ledger.status().writable);
@@ -207,12 +206,6 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
       await parser.close();
     },
   };
-}
-
-/** Remembers how far the ledger got, in a folder that a copy of the state folder does not bring along. */
-function anchorBeside({ socketPath, stateDir }: Places): string {
-  const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 16);
-  return join(dirname(socketPath), `ledger-${name}.anchor`);
 }
 
 function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: StatusChanges): void {
