@@ -13,8 +13,20 @@ export interface Changes {
 
 export const MAX_LINES = 100;
 
+/** Actors compared between two pauses. */
+const SLICE = 200;
+
 /** What a new state changes, in words. `before` null: the first state, which gains everything. */
 export function describeChanges(before: Snapshot | null, after: Snapshot): Changes {
+  const steps = changesInSteps(before, after);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same with a pause after every few actors, for whoever must not hold the event loop. */
+export function* changesInSteps(before: Snapshot | null, after: Snapshot): Generator<undefined, Changes> {
   if (before === null) {
     return {
       lines: [`first state: ${after.actors.size} actors, ${after.hosts.length} hosts`],
@@ -23,9 +35,9 @@ export function describeChanges(before: Snapshot | null, after: Snapshot): Chang
   }
   const lines = new Lines();
   for (const line of settingsChanges(before.settings, after.settings)) lines.add(line);
-  const actors = actorChanges(before.actors, after.actors, lines);
+  const registry = yield* actorChanges(before.actors, after.actors, lines);
   hostChanges(before, after, lines);
-  return { lines: lines.list(), registryHandOverDue: actors.registry || registryMoved(before, after) };
+  return { lines: lines.list(), registryHandOverDue: registry || registryMoved(before, after) };
 }
 
 function registryMoved(before: Snapshot, after: Snapshot): boolean {
@@ -33,18 +45,24 @@ function registryMoved(before: Snapshot, after: Snapshot): boolean {
   return before.settings.policy.tenant !== tenant || before.settings.policy.system !== system;
 }
 
-function actorChanges(
+// Says whether the registry is touched.
+function* actorChanges(
   before: ReadonlyMap<string, Actor>,
   after: ReadonlyMap<string, Actor>,
   lines: Lines,
-): { readonly registry: boolean } {
+): Generator<undefined, boolean> {
   let registry = false;
+  let compared = 0;
   for (const old of before.values()) {
+    compared += 1;
+    if (compared % SLICE === 0) yield;
     if (after.has(old.name)) continue;
     registry = true;
     lines.add(`${old.name}: removed`);
   }
   for (const actor of after.values()) {
+    compared += 1;
+    if (compared % SLICE === 0) yield;
     const old = before.get(actor.name);
     if (old === actor || (old !== undefined && sameContent(old, actor))) continue;
     registry ||= old === undefined || handedOver(old) !== handedOver(actor);
@@ -52,7 +70,7 @@ function actorChanges(
     else if (old === undefined) lines.add(`${actor.name}: added with ${listed(actor.principals)}`);
     else for (const change of describeActor(old, actor)) lines.add(`${actor.name}: ${change}`);
   }
-  return { registry };
+  return registry;
 }
 
 function hostChanges(before: Snapshot, after: Snapshot, lines: Lines): void {

@@ -9,7 +9,7 @@ const RACY_MS = 2_000;
 export interface Fingerprint {
   /** Real paths, inodes, sizes and times of folder and files: equal while nothing was touched. */
   readonly text: string;
-  /** A file changed so lately that another change might not show: look again. */
+  /** Something changed so lately that another change might not show: look again. */
   readonly racy: boolean;
 }
 
@@ -24,13 +24,9 @@ async function look(path: string, now: number): Promise<Fingerprint> {
   try {
     const real = await realpath(path);
     const stats = await stat(real, { bigint: true });
-    // A folder's times change with every neighbour that an editor makes beside the config; its files tell for themselves.
-    if (stats.isDirectory())
-      return { text: `${real} ${stats.dev} ${stats.ino} ${stats.mode} ${stats.uid}`, racy: false };
-    return {
-      text: [real, stats.dev, stats.ino, stats.size, stats.mode, stats.uid, stats.mtimeNs, stats.ctimeNs].join(' '),
-      racy: isRacy(stats, now),
-    };
+    // A folder's times move when a file comes or goes, so that one that is missing twice was not missing all along.
+    const state = [real, stats.dev, stats.ino, stats.mode, stats.uid, stats.mtimeNs, stats.ctimeNs];
+    return { text: [...state, stats.isDirectory() ? '' : stats.size].join(' '), racy: isRacy(stats, now) };
   } catch (thrown) {
     return { text: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unreadable', racy: false };
   }

@@ -51,23 +51,24 @@ export async function openConfig(options: LiveConfigOptions): Promise<LiveConfig
       `the config in ${dir} is not usable\n${first.problems.map(formatProblem).join('\n')}`,
     );
   }
+  const reload = (trigger: ReloadTrigger): Promise<LoadOutcome> => watch.around(() => reloader.reload(trigger));
   const watch: ConfigWatch = watchConfig({
     dir,
     clock,
-    onChange: (trigger) => void reloader.reload(trigger),
+    onChange: reload,
     ...(options.onDegraded === undefined ? {} : { onDegraded: options.onDegraded }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
     ...options.watch,
   });
   await watch.ready;
-  // What changed between the first load and the watcher's first look.
-  await reloader.reload('watch');
+  // What changed between the first load and the watcher's start.
+  await reload('watch');
   return {
     store,
     get current() {
       return store.current;
     },
-    reload: (trigger) => reloader.reload(trigger),
+    reload,
     close: async () => {
       reloader.close();
       await watch.close();

@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../kernel/clock.ts';
 import type { ReasonCode } from '../kernel/reason.ts';
-import { type Changes, describeChanges } from './diff.ts';
+import { type Changes, changesInSteps } from './diff.ts';
 import { type Candidate, ConfigLoader } from './loader.ts';
 import type { ConfigParser } from './parser.ts';
 import { wholeFile } from './problems.ts';
@@ -134,12 +135,17 @@ export class ConfigStore {
     return { kind: 'refused', reason, problems, snapshot: this.#current };
   }
 
-  #swap(candidate: Candidate): LoadOutcome {
+  async #swap(candidate: Candidate): Promise<LoadOutcome> {
     const previous = this.#current;
     const snapshot = this.#snapshot(candidate);
-    const changes = describeChanges(previous, snapshot);
-    this.#current = snapshot;
-    return { kind: 'swapped', snapshot, previous, changes };
+    const steps = changesInSteps(previous, snapshot);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        this.#current = snapshot;
+        return { kind: 'swapped', snapshot, previous, changes: step.value };
+      }
+      await nextTurn();
+    }
   }
 
   #snapshot(candidate: Candidate): Snapshot {

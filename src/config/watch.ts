@@ -7,8 +7,8 @@ import { systemTimers, type Timers } from './timers.ts';
 export interface WatchOptions {
   readonly dir: string;
   readonly clock: Clock;
-  /** Something changed; which file is for the reader to find. */
-  readonly onChange: (trigger: 'watch' | 'poll') => void;
+  /** Something changed; which file is for the reader to find. Resolves when it has been read; must not reject. */
+  readonly onChange: (trigger: 'watch' | 'poll') => Promise<unknown>;
   /** The kernel refuses to tell of changes (ENOSPC, EMFILE …): only the poll is left. A sentence for the log. */
   readonly onDegraded?: (why: string) => void;
   readonly timers?: Timers;
@@ -22,8 +22,13 @@ export interface WatchOptions {
 }
 
 export interface ConfigWatch {
-  /** Resolves when the watcher hears of changes and the poll has looked once. */
+  /** Resolves when the watcher hears of changes. */
   readonly ready: Promise<void>;
+  /**
+   * To be wrapped around every load: the poll compares the folder with what it was when it was read, not with
+   * what it was at the last look. A file may go from A to B and back between two looks, with B read in between.
+   */
+  around<Result>(load: () => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -44,21 +49,21 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   } = options;
   let closed = false;
   let cancelPoll: (() => void) | null = null;
-  let seen = '';
-  let again = false;
+  // What the folder looked like while it was last read; null where that is not sure.
+  let read: string | null = null;
+  let racy = false;
   let degraded = false;
 
-  const burst = debounce(quietMs, mostMs, timers, () => onChange('watch'));
-  const look = async (first: boolean): Promise<void> => {
+  const burst = debounce(quietMs, mostMs, timers, () => void onChange('watch'));
+  const look = async (): Promise<void> => {
     const now = await fingerprint(dir, clock.now());
     if (closed) return;
-    const changed = now.text !== seen;
-    // A racy look is followed by one more load: hashes tell then, and an untouched file is not parsed again.
-    const uncertain = again;
-    again = now.racy;
-    seen = now.text;
-    if (!first && (changed || (uncertain && !now.racy))) onChange('poll');
-    cancelPoll = timers.after(pollMs, () => void look(false));
+    // A change too young for the file system's clock to be told from a next one: read once more when it has aged.
+    if (now.text !== read || (racy && !now.racy)) await onChange('poll');
+    next();
+  };
+  const next = (): void => {
+    if (!closed) cancelPoll = timers.after(pollMs, () => void look());
   };
   const degrade = (thrown: unknown): void => {
     if (degraded || closed) return;
@@ -78,9 +83,17 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
       resolve();
     });
   });
-  const looking = look(true);
+  next();
   return {
-    ready: Promise.all([listening, looking]).then(() => undefined),
+    ready: listening,
+    around: async (load) => {
+      const before = await fingerprint(dir, clock.now());
+      const result = await load();
+      const after = await fingerprint(dir, clock.now());
+      read = before.text === after.text ? after.text : null;
+      racy = before.racy;
+      return result;
+    },
     close: async () => {
       closed = true;
       burst.cancel();

@@ -10,20 +10,31 @@ export interface WorkerParserOptions {
   readonly timeoutMs?: number;
   /** Milliseconds without a job after which the worker ends and its memory goes back. */
   readonly idleMs?: number;
+  /** Bounds what a hostile or broken file costs, in MiB: the worker dies, the daemon does not. */
+  readonly heapMiB?: number;
 }
 
-/** Bounds what a hostile or broken file costs: the worker dies, the daemon does not. */
-const MAX_HEAP_MB = 1024;
+/** A parse makes many objects that live until its end: a small young generation would copy them again and again. */
+const YOUNG_MIB = 64;
 
 /** Parses in a worker thread, so that the event loop never waits for a file. */
 export function workerParser(options: WorkerParserOptions = {}): ConfigParser {
-  const { url = new URL('./config-worker.mjs', import.meta.url), timeoutMs = 120_000, idleMs = 10_000 } = options;
+  const {
+    url = new URL('./config-worker.mjs', import.meta.url),
+    timeoutMs = 120_000,
+    idleMs = 10_000,
+    heapMiB = 1024,
+  } = options;
   let worker: Worker | null = null;
   let idle: NodeJS.Timeout | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   const start = (): Worker => {
-    const started = new Worker(url, { env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } });
+    const started = new Worker(url, {
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: YOUNG_MIB },
+    });
     started.on('exit', () => {
       if (worker === started) worker = null;
     });

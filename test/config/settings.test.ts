@@ -458,3 +458,15 @@ ledger: { rotate: 1GiB }
     expect(deep.problems.map((problem) => problem.message)).toEqual(['nested too deep']);
   });
 });
+
+test('the digest is the same however the keys are ordered', () => {
+  const one = settingsOf(
+    'version: 1\nposture: test\nadmins: [{ uid: 1, exe: /usr/bin/git }]\nopenbao: { login: { method: jwt, role: r, jwt_file: f }, address: "https://b:1" }\nlimits: { connections: 2, exec_concurrency: 3 }\n',
+  );
+  const other = settingsOf(
+    'limits: { exec_concurrency: 3, connections: 2 }\nopenbao: { address: "https://b:1", login: { jwt_file: f, role: r, method: jwt } }\nadmins: [{ exe: /usr/bin/git, uid: 1 }]\nposture: test\nversion: 1\n',
+  );
+  expect(one.problems).toEqual([]);
+  expect(other.digest).toBe(one.digest);
+  expect(settingsOf('version: 1\nposture: test\n').digest).not.toBe(one.digest);
+});

@@ -8,7 +8,7 @@ export interface Token {
 }
 
 const MAX_FLOW_DEPTH = 8;
-const FLOW_KEY = /([A-Za-z_][A-Za-z0-9_-]*):(?= )/y;
+const FLOW_KEY = /[A-Za-z_][A-Za-z0-9_-]*:(?= )/y;
 const FLOW_PLAIN = /[^,[\]{}\n]+/y;
 
 /** `[a, b]` or `{ k: v }` on one line. */
@@ -25,8 +25,9 @@ export function readFlow(text: string, start: number, depth: number): Token {
       let key = '';
       if (isMap) {
         FLOW_KEY.lastIndex = at;
-        key = FLOW_KEY.exec(text)?.[1] ?? '';
-        if (key === '' || readPlain(key, 0).value !== key) throw new NotPlain();
+        if (!FLOW_KEY.test(text)) throw new NotPlain();
+        key = text.slice(at, FLOW_KEY.lastIndex - 1);
+        if (!isText(key)) throw new NotPlain();
         keyStart = at;
         at = skipSpaces(text, at + key.length + 1);
       }
@@ -48,8 +49,8 @@ function readFlowValue(text: string, at: number, depth: number): Token {
   if (first === '[' || first === '{') return readFlow(text, at, depth + 1);
   if (first === '"' || first === "'") return readQuoted(text, at);
   FLOW_PLAIN.lastIndex = at;
-  const plain = FLOW_PLAIN.exec(text)?.[0].trimEnd();
-  if (plain === undefined || plain === '' || plain.includes(' #')) throw new NotPlain();
+  const plain = FLOW_PLAIN.test(text) ? text.slice(at, FLOW_PLAIN.lastIndex).trimEnd() : '';
+  if (plain === '' || plain.includes(' #')) throw new NotPlain();
   return { node: readPlain(plain, at), end: at + plain.length };
 }
 
@@ -69,6 +70,11 @@ export function readPlain(plain: string, start: number): YamlScalar {
   // What may begin otherwise than a plain text, or holds a colon that makes a key, is for the library.
   if (!/^[A-Za-z0-9_/.]/.test(plain) || /:(?: |$)/.test(plain)) throw new NotPlain();
   return { kind: 'scalar', start, value: resolve(plain) };
+}
+
+/** Whether a name stays a text when it is resolved: `null` and `true` do not. */
+export function isText(name: string): boolean {
+  return resolve(name) === name;
 }
 
 function resolve(plain: string): string | number | boolean | null {

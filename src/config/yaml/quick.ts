@@ -1,6 +1,6 @@
 import type { YamlEntry, YamlNode } from './node.ts';
 import { NotPlain } from './not-plain.ts';
-import { readFlow, readPlain, readQuoted, type Token } from './quick-inline.ts';
+import { isText, readFlow, readPlain, readQuoted, type Token } from './quick-inline.ts';
 
 /**
  * Reads the plain part of YAML that config files are mostly written in (block maps and lists, one-line flow
@@ -20,7 +20,7 @@ export function quickYaml(text: string): YamlNode | null {
   }
 }
 
-const KEY = /([A-Za-z_][A-Za-z0-9_-]*):(?= |\n|$)/y;
+const KEY = /[A-Za-z_][A-Za-z0-9_-]*:(?= |\n|$)/y;
 
 class BlockReader {
   readonly #text: string;
@@ -60,8 +60,9 @@ class BlockReader {
 
   #entry(column: number, depth: number): YamlEntry {
     KEY.lastIndex = this.#at;
-    const key = KEY.exec(this.#text)?.[1];
-    if (key === undefined || readPlain(key, 0).value !== key) throw new NotPlain();
+    if (!KEY.test(this.#text)) throw new NotPlain();
+    const key = this.#text.slice(this.#at, KEY.lastIndex - 1);
+    if (!isText(key)) throw new NotPlain();
     const start = this.#at;
     const inline = this.#inline(start + key.length + 1);
     if (inline !== null) return { key, start, value: inline };
