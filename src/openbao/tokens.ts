@@ -106,11 +106,16 @@ export class Tokens implements TokenSource {
     };
   }
 
+  /** Resolves when no attempt is under way. */
+  async settled(): Promise<void> {
+    while (this.#attempt !== null) await this.#attempt;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#ended.abort(new OpenBaoFault('overloaded', 'the token source is closed'));
     this.#cancel();
-    await this.#attempt;
+    await this.settled();
     const held = this.#good();
     this.#held = null;
     if (held === null || !this.#login.ownsToken) return;

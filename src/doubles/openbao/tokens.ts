@@ -76,6 +76,11 @@ export class DoubleTokens {
     return null;
   }
 
+  /** Every token that was given out and not revoked. */
+  list(): string[] {
+    return [...this.#all.keys()];
+  }
+
   revoke(id: string): void {
     this.#all.delete(id);
   }
