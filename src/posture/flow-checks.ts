@@ -1,6 +1,6 @@
 import type { Check, JudgedFlow, ManifestPath } from './check.ts';
 import { postureRow } from './descriptor.ts';
-import { canDeliver, canRelease, refusalSentence } from './lattice.ts';
+import { canDeliver, canRelease, refusalSentence, type Verdict } from './lattice.ts';
 import type { Environment, Flow, Manifest, ManifestSecret, ManifestWorkload } from './manifest.ts';
 
 /** The names of a manifest, each to its first bearer. */
@@ -61,7 +61,7 @@ export function judgeFlow(
       path,
       held: release.permitted,
       message: refusalSentence(release) ?? permittedSentence(to, workload),
-      mend: 'advance the workload through the gate of its next level, classify the secret anew with its owner, or do without it',
+      mend: mendOf(release),
     },
   ];
   return { checks, flow: { ...judged, release, deliver, conforms: checks.every(({ held }) => held) } };
@@ -76,6 +76,12 @@ export function resolves(about: string, path: ManifestPath, kind: string, name: 
     message: held ? `there is a ${kind} ${name}` : `there is no ${kind} ${name} in the manifest`,
     mend: `add the ${kind}, or mend its name`,
   };
+}
+
+function mendOf({ clauses }: Verdict): string {
+  return clauses.some(({ id, held }) => id === 'material' && !held)
+    ? "let the flow start at a secret of the workload's own tier"
+    : 'advance the workload through the gate of its next level, classify the secret anew with its owner, or do without it';
 }
 
 function permittedSentence({ posture }: Environment, { maturity }: ManifestWorkload): string {

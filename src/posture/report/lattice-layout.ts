@@ -8,9 +8,10 @@ const MAX_BOXES = 40;
 const BOX_HEIGHT = 46;
 const GAP = 12;
 const BAND_PADDING = 14;
-export const BOX_WIDTH = 286;
+const EMPTY_BAND = 44;
+export const BOX_WIDTH = 276;
 export const WIDTH = 1000;
-const SECRET_X = 170;
+export const SECRET_X = 196;
 const WORKLOAD_X = WIDTH - BOX_WIDTH - 16;
 
 export interface Band {
@@ -69,7 +70,7 @@ export function layLattice(environment: Environment, manifest: Manifest, flows: 
       ...sorted.map(({ secret }) => secrets.get(secret)),
       ...manifest.secrets.filter((s) => s.environment === environment.id),
     ],
-    secretItem,
+    (secret) => secretItem(secret, environment),
   );
   const right = column(
     [
@@ -85,8 +86,8 @@ export function layLattice(environment: Environment, manifest: Manifest, flows: 
   for (const level of [...MATURITIES].reverse()) {
     const inLeft = left.filter((item) => item.level === level);
     const inRight = right.filter((item) => item.level === level);
-    const rows = Math.max(1, inLeft.length, inRight.length);
-    const height = rows * BOX_HEIGHT + (rows - 1) * GAP + 2 * BAND_PADDING;
+    const rows = Math.max(inLeft.length, inRight.length);
+    const height = rows === 0 ? EMPTY_BAND : rows * BOX_HEIGHT + (rows - 1) * GAP + 2 * BAND_PADDING;
     bands.push({ level, y, height });
     for (const [kind, items, x] of [
       ['secret', inLeft, SECRET_X],
@@ -130,13 +131,14 @@ function column<Source extends { readonly id: string }>(
   return [...found.values()];
 }
 
-function secretItem(secret: ManifestSecret): Item {
+/** In dev a secret demands nothing: its value is a double's, whatever the name guards elsewhere. */
+function secretItem(secret: ManifestSecret, drawn: Environment): Item {
   const demand = { requiredMaturity: secret.required_maturity, dataClass: secret.data_class };
   return {
     key: secret.id,
     name: secret.id,
     note: `${secret.data_class} · requires ${secret.required_maturity}`,
-    level: demandOf(demand),
+    level: drawn.posture === 'dev' ? 'M0' : demandOf(demand),
     foreign: false,
   };
 }

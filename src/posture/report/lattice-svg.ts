@@ -1,6 +1,6 @@
 import { SECURITY_POSTURE } from '../descriptor.ts';
 import { escapeMarkup } from './escape.ts';
-import { type Arrow, BOX_WIDTH, type Box, type Drawing, WIDTH } from './lattice-layout.ts';
+import { type Arrow, BOX_WIDTH, type Box, type Drawing, SECRET_X, WIDTH } from './lattice-layout.ts';
 
 const HEAD = 40;
 const NAME_CHARACTERS = 32;
@@ -24,7 +24,7 @@ export function latticeSvg(drawing: Drawing, id: string, title: string): string 
     marker(`${id}-ok`, 'ok'),
     marker(`${id}-no`, 'no'),
     '</defs>',
-    `<text class="column" x="${boxes.find(({ kind }) => kind === 'secret')?.x ?? 170}" y="22">secrets, at what they demand</text>`,
+    `<text class="column" x="${SECRET_X}" y="22">secrets, at what they demand</text>`,
     `<text class="column end" x="${WIDTH - 16}" y="22">workloads, at what they are</text>`,
     `<g transform="translate(0 ${HEAD})">`,
     ...bands.map(({ level, y, height: tall }, index) => {

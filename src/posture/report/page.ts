@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { postureRow } from '../descriptor.ts';
-import { clauseSentence } from '../lattice.ts';
+import type { Clause, ClauseId } from '../lattice.ts';
 import type { Environment } from '../manifest.ts';
 import { RULES } from '../rules.ts';
 import { escapeMarkup as text } from './escape.ts';
@@ -66,7 +66,12 @@ function problemTable({ problems }: PostureReport): string[] {
 }
 
 function findingTable(findings: readonly PlacedCheck[]): string[] {
-  const rows = findings.map(({ about, line, message, mend }) => [text(about), String(line), text(message), text(mend)]);
+  const rows = findings.map(({ about, line, message, mend }) => [
+    aboutText(about),
+    String(line),
+    text(message),
+    text(mend),
+  ]);
   return [
     '<h2>Findings</h2>',
     table('What does not hold, with the line of the manifest.', ['About', 'Line', 'What is', 'What to do'], rows),
@@ -79,10 +84,10 @@ function judgedParts(judged: Judged): string[] {
     `<code>${text(secret)}</code>`,
     `<code>${text(workload)}</code>`,
     conforms ? '✓ permitted' : '✕ refused',
-    text(release === null ? 'a name does not resolve' : release.clauses.map(clauseSentence).join('; ')),
+    ...CLAUSES.map(([id]) => clauseCell(release?.clauses.find((clause) => clause.id === id))),
   ]);
   const checkRows = checks.map(({ held, about, rule, message }) => [
-    text(about),
+    aboutText(about),
     held ? '✓ holds' : '✕ fails',
     text(RULES[rule]),
     text(message),
@@ -91,8 +96,8 @@ function judgedParts(judged: Judged): string[] {
     ...manifest.environments.flatMap((environment, index) => environmentPart(environment, index, judged)),
     '<h2>All flows</h2>',
     table(
-      'Each flow by the rule of its tier, clause by clause.',
-      ['Secret', 'Workload', 'Verdict', 'Clauses'],
+      'Each flow by the rule of its tier: what there is, and behind a cross what was needed. A dash: not asked in that tier.',
+      ['Secret', 'Workload', 'Verdict', ...CLAUSES.map(([, head]) => head)],
       flowRows,
     ),
     '<h2>All checks</h2>',
@@ -100,6 +105,18 @@ function judgedParts(judged: Judged): string[] {
     table('Everything that was asserted.', ['About', 'Result', 'Rule', 'What is'], checkRows),
     '</details>',
   ];
+}
+
+const CLAUSES: readonly (readonly [ClauseId, string])[] = [
+  ['posture', 'Posture'],
+  ['material', 'Value of tier'],
+  ['required_maturity', 'Required maturity'],
+  ['data_class_floor', 'Data class floor'],
+];
+
+function clauseCell(clause: Clause | undefined): string {
+  if (clause === undefined) return '–';
+  return clause.held ? `✓ ${text(clause.was)}` : `✕ ${text(clause.was)}, needs ${text(clause.needed)}`;
 }
 
 function environmentPart(environment: Environment, index: number, { manifest, checks, flows }: Judged): string[] {
@@ -134,19 +151,30 @@ function environmentPart(environment: Environment, index: number, { manifest, ch
     '</ul>',
     ...(drawing.boxes.length === 0
       ? ['<p class="soft">The manifest names neither secrets nor workloads here.</p>']
-      : [latticeSvg(drawing, `lattice-${index}`, title), LEGEND]),
+      : [latticeSvg(drawing, `lattice-${index}`, title), legend(environment)]),
     ...(drawing.left > 0 ? [`<p class="soft">${drawing.left} more flows are not drawn; the table has them.</p>`] : []),
     '</section>',
   ];
 }
 
-const LEGEND = [
-  '<div class="legend">',
-  '<span><svg viewBox="0 0 44 14" aria-hidden="true"><g class="flow ok"><path d="M2 7H42"/></g></svg>permitted</span>',
-  '<span><svg viewBox="0 0 44 14" aria-hidden="true"><g class="flow no"><path d="M2 7H42"/></g></svg>refused</span>',
-  '<span>A secret flows level or upwards, never down, and never into another environment (dashed frame).</span>',
-  '</div>',
-].join('');
+function legend({ posture }: Environment): string {
+  const rule =
+    posture === 'dev'
+      ? "In dev every value is a double's and synthetic: it demands nothing of a workload, and leaves for no other environment."
+      : 'A secret flows level or upwards, never down, and never into another environment (dashed frame).';
+  return [
+    '<div class="legend">',
+    '<span><svg viewBox="0 0 44 14" aria-hidden="true"><g class="flow ok"><path d="M2 7H42"/></g></svg>permitted</span>',
+    '<span><svg viewBox="0 0 44 14" aria-hidden="true"><g class="flow no"><path d="M2 7H42"/></g></svg>refused</span>',
+    `<span>${rule}</span>`,
+    '</div>',
+  ].join('');
+}
+
+/** `flow a -> b` as a person reads it, the arrow kept with what follows. */
+function aboutText(about: string): string {
+  return text(about).replace(' -&gt; ', ' →&nbsp;');
+}
 
 /** Cells are markup already. */
 function table(caption: string, heads: readonly string[], rows: readonly (readonly string[])[]): string {

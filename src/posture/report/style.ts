@@ -25,6 +25,7 @@ caption{text-align:left;font-size:13px;padding-bottom:6px}
 th,td{text-align:left;vertical-align:top;padding:8px 12px 8px 0;border-top:1px solid var(--line)}
 thead th{border-top:0;font-weight:600;color:var(--soft);font-size:13px;white-space:nowrap}
 tbody th{font-weight:600}
+td.ok,td.no{white-space:nowrap}
 code,.name{font-family:ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
 code{font-size:13px;overflow-wrap:anywhere}
 summary{cursor:pointer;font-weight:600;padding:4px 0}
