@@ -34,6 +34,8 @@ export interface SignInput {
 export interface SignOutput {
   readonly certificate: Certificate;
   readonly actor: Actor;
+  /** Of the subject key. */
+  readonly fingerprint: string;
   readonly ttlSeconds: number;
   readonly gate: GateOutcome;
   readonly backend: string;
@@ -120,7 +122,15 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
     );
     services.counters.certificatesIssued += 1;
     if (gate.opened) services.breakGlass.countRelease();
-    return { certificate, actor, ttlSeconds: plan.ttlSeconds, gate, backend: world.authority.backend, receipt };
+    return {
+      certificate,
+      actor,
+      fingerprint: keyFingerprint,
+      ttlSeconds: plan.ttlSeconds,
+      gate,
+      backend: world.authority.backend,
+      receipt,
+    };
   } catch (thrown) {
     throw await trail.refuse(asWardenError(thrown));
   }

@@ -1,12 +1,23 @@
+import { fieldsOf, locationFor, storePath } from '../access/route.ts';
 import type { RequestContext, World } from '../operations/context.ts';
 import type { Explanation } from '../operations/explain.ts';
+import type { FetchOutput } from '../operations/fetch.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
+import type { ListedRoute } from '../operations/list-routes.ts';
 import type { LedgerQuestion } from '../operations/query-ledger.ts';
 import type { SignOutput } from '../operations/sign.ts';
 import { formatCertificateLine } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import { formatPublicKey } from '../ssh/public-key.ts';
-import type { Actor, ExplainResponse, GetAuthoritiesResponse, SignResponse } from './generated/warden/v1/warden.ts';
+import { afterEncoding } from './after-encoding.ts';
+import type {
+  Actor,
+  ExplainResponse,
+  FetchResponse,
+  GetAuthoritiesResponse,
+  ListRoutesResponse,
+  SignResponse,
+} from './generated/warden/v1/warden.ts';
 import type { LedgerQuery } from './messages.ts';
 
 export function toTimestamp(milliseconds: number): Date {
@@ -20,7 +31,7 @@ export function toSignResponse(output: SignOutput, { world, requestId }: Request
     evidence: {
       serial: certificate.serial,
       keyId: certificate.keyId,
-      fingerprint: fingerprint(certificate.publicKey.blob),
+      fingerprint: output.fingerprint,
       principals: [...certificate.principals],
       validAfter: toTimestamp(Number(certificate.validAfter) * 1000),
       validBefore: toTimestamp(Number(certificate.validBefore) * 1000),
@@ -64,6 +75,66 @@ export function toActor({ actor, usable }: ListedActor): Actor {
     allowedSubjects: [...actor.allowedSubjects],
     usable,
   };
+}
+
+/** The one place where values leave: their bytes are overwritten once the answer is encoded. */
+export function toFetchResponse(output: FetchOutput, { world, requestId }: RequestContext): FetchResponse {
+  const { route, actor, walked, gate, receipt } = output;
+  const { wrapped, evidence } = walked;
+  const { settings, generation } = world.snapshot;
+  const response: FetchResponse = {
+    fields: [...walked.fields].map(([name, value]) => ({ name, value: value.reveal() })),
+    wrappingToken: wrapped === null ? Buffer.alloc(0) : wrapped.token.reveal(),
+    wrappingTtlSeconds: BigInt(wrapped?.ttlSeconds ?? 0),
+    evidence: {
+      route: route.id,
+      actor: actor.name,
+      owner: route.owner,
+      lane: route.lane,
+      openbaoPath: evidence?.path ?? '',
+      openbaoVersion: BigInt(evidence?.version ?? 0),
+      openbaoRequestId: evidence?.requestId ?? '',
+      leaseId: evidence?.leaseId ?? '',
+      leaseSeconds: BigInt(evidence?.leaseSeconds ?? 0),
+      policyDecisionId: gate.decisionId ?? '',
+      policyEffect: gate.effect,
+      posture: settings.posture,
+      double: settings.posture === 'dev',
+      generation: BigInt(generation),
+      ledgerSeq: receipt.seq,
+      requestId,
+    },
+  };
+  afterEncoding(response, () => walked.dispose());
+  return response;
+}
+
+export function toRoutes(listed: readonly ListedRoute[], { world }: RequestContext): ListRoutesResponse {
+  const { posture } = world.snapshot.settings;
+  const routes = listed.map(({ route, actors }) => {
+    const location = locationFor(route, posture);
+    return {
+      id: route.id,
+      title: route.title,
+      owner: route.owner,
+      lane: route.lane,
+      as: route.as,
+      requiredMaturity: route.secret.requiredMaturity,
+      dataClass: route.secret.dataClass,
+      openbaoPath: location === null ? '' : storePath(route.lane, location),
+      fields: [...fieldsOf(route, posture)],
+      tool: [...(route.tool?.argv ?? [])],
+      fetchCapable: route.fetchCapable,
+      execCapable: route.execCapable,
+      actors: actors.map(({ actor, usable, refusal }) => ({
+        name: actor.name,
+        maturity: actor.maturity,
+        usable,
+        refusal: refusal ?? '',
+      })),
+    };
+  });
+  return { routes, posture };
 }
 
 export function toExplainResponse(explanation: Explanation, { world, requestId }: RequestContext): ExplainResponse {

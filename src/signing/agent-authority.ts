@@ -1,4 +1,5 @@
 import { asWardenError, WardenError } from '../kernel/errors.ts';
+import { publicRandom } from '../kernel/public-random.ts';
 import { AgentFault } from '../ssh/agent-fault.ts';
 import { RSA_SHA2_512 } from '../ssh/agent-protocol.ts';
 import { assembleCertificate, encodeToBeSigned } from '../ssh/certificate.ts';
@@ -8,7 +9,7 @@ import { signatureAlgorithmIn, signatureAlgorithmOf } from '../ssh/signature.ts'
 import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certificate-authority.ts';
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
-import { freshNonce } from './nonce.ts';
+
 import type { SshAgent } from './ssh-agent.ts';
 
 export interface AgentAuthorityOptions {
@@ -56,7 +57,7 @@ export class AgentAuthority implements CertificateAuthority {
 
   async #certify(plan: CertificatePlan): Promise<Buffer> {
     const key = this.#present && this.#key !== null ? this.#key : await this.#find();
-    const tbs = encodeToBeSigned(certificateFields(plan, key.publicKey, freshNonce()));
+    const tbs = encodeToBeSigned(certificateFields(plan, key.publicKey, publicRandom(32)));
     const signature = await this.#sign(key, tbs);
     const wanted = signatureAlgorithmOf(key.publicKey);
     // An agent that does not know the flag signs with SHA-1, which no sshd of today takes.

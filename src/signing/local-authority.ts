@@ -1,5 +1,6 @@
 import { type KeyObject, randomBytes, sign } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
+import { publicRandom } from '../kernel/public-random.ts';
 import { assembleCertificate, encodeToBeSigned } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { encodeSignature, hashOf, rawSignatureFromNode, signatureAlgorithmOf } from '../ssh/signature.ts';
@@ -7,7 +8,7 @@ import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certi
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import { Lane } from './lane.ts';
-import { freshNonce } from './nonce.ts';
+
 import { verifyOffLoop } from './verify-off-loop.ts';
 
 /**
@@ -50,7 +51,7 @@ export class LocalAuthority implements CertificateAuthority {
     if (context.signal?.aborted === true) throw new WardenError('deadline_exceeded', 'the request was given up');
     if (this.#broken) throw broken();
     const { publicKey } = this.#key;
-    const tbs = encodeToBeSigned(certificateFields(plan, publicKey, freshNonce()));
+    const tbs = encodeToBeSigned(certificateFields(plan, publicKey, publicRandom(32)));
     return assembleCertificate(tbs, await this.#signatureOver(tbs));
   }
 
