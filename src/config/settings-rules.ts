@@ -1,4 +1,5 @@
 import { WardenError } from '../kernel/errors.ts';
+import { parseOpenBaoAddress } from '../openbao/connect.ts';
 import { parseEndpoint } from '../policy/endpoint.ts';
 import type { Problems } from './problems.ts';
 import type { WardenFile } from './schema/warden.ts';
@@ -6,6 +7,7 @@ import type { WardenFile } from './schema/warden.ts';
 /** What must hold between the keys of warden.yaml, and what an operator should know of a choice that is allowed. */
 export function checkSettings(file: WardenFile, problems: Problems): void {
   checkBackend(file, problems);
+  checkOpenBao(file, problems);
   checkCa(file, problems);
   checkEndpoint(file, problems);
   checkClaims(file, problems);
@@ -19,8 +21,34 @@ export function checkSettings(file: WardenFile, problems: Problems): void {
 }
 
 function checkBackend(file: WardenFile, problems: Problems): void {
-  if (file.backend === 'openbao')
-    problems.at(['backend'], 'signing through OpenBao is not in this version', 'backend: local');
+  // In dev a double stands in, which needs neither.
+  if (file.backend !== 'openbao' || file.posture === 'dev') return;
+  const hint =
+    'openbao: { address: https://HOST:8200, login: { method: approle, role_id_file: …, secret_id_file: … } }';
+  if (file.openbao === undefined) problems.at(['backend'], 'signing through OpenBao needs an `openbao:` block', hint);
+  else if (file.openbao.login === null)
+    problems.at(['openbao'], 'signing through OpenBao needs openbao.login: a token of the daemon', hint);
+}
+
+function checkOpenBao(file: WardenFile, problems: Problems): void {
+  const { openbao } = file;
+  if (openbao === undefined) return;
+  try {
+    parseOpenBaoAddress(openbao.address);
+  } catch (thrown) {
+    if (!(thrown instanceof WardenError)) throw thrown;
+    problems.at(['openbao', 'address'], thrown.message, thrown.hint);
+  }
+  const overTls = openbao.address.startsWith('https:');
+  if (openbao.ca_file !== null && !overTls)
+    problems.at(['openbao', 'ca_file'], 'ca_file needs an https:// address', 'address: https://…');
+  if (openbao.login?.method === 'cert' && !overTls)
+    problems.at(['openbao', 'login'], 'a certificate logs in over https:// alone', 'address: https://…');
+  if (file.posture === 'prod' && openbao.address.startsWith('http:'))
+    problems.warn(
+      ['openbao', 'address'],
+      'plain http shows the token to the network: use https with ca_file, or unix://',
+    );
 }
 
 function checkCa(file: WardenFile, problems: Problems): void {

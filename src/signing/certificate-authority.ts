@@ -37,5 +37,7 @@ export interface CertificateAuthority {
   certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer>;
   /** Can it sign now? Resolves; @throws WardenError where it cannot. */
   ready(): Promise<void>;
+  /** Somebody mended something: what was given up is tried once more. Absent where nothing ever is. */
+  retry?(): void;
   close(): Promise<void>;
 }

@@ -76,6 +76,10 @@ export class OpenBaoAuthority implements CertificateAuthority {
     }
   }
 
+  retry(): void {
+    this.#options.session.tokens.retry();
+  }
+
   close(): Promise<void> {
     return closeSession(this.#options.session);
   }

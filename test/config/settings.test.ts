@@ -171,9 +171,30 @@ ledger: { rotate: 1GiB }
       ['3:28: `adm`: not a number of hours above 0 and up to 8760', 'hours as a number, fractions allowed: 8, 0.5'],
     ],
     [
-      'OpenBao as the backend',
+      'OpenBao as the backend, and nothing said of it',
       `${HEAD}backend: openbao\n`,
-      ['3:10: signing through OpenBao is not in this version', 'backend: local'],
+      [
+        '3:10: signing through OpenBao needs an `openbao:` block',
+        'openbao: { address: https://HOST:8200, login: { method: approle, role_id_file: …, secret_id_file: … } }',
+      ],
+    ],
+    [
+      'OpenBao as the backend, and no login',
+      `${HEAD}backend: openbao\nopenbao: { address: "https://bao.example.net" }\n`,
+      [
+        '4:10: signing through OpenBao needs openbao.login: a token of the daemon',
+        'openbao: { address: https://HOST:8200, login: { method: approle, role_id_file: …, secret_id_file: … } }',
+      ],
+    ],
+    [
+      'a CA file for an OpenBao over plain http',
+      `${HEAD}openbao: { address: "http://127.0.0.1:8200", ca_file: ca.pem }\n`,
+      ['3:55: ca_file needs an https:// address', 'address: https://…'],
+    ],
+    [
+      'a login by certificate over a Unix socket',
+      `${HEAD}openbao: { address: "unix:///run/bao.sock", login: { method: cert, cert_file: c, key_file: k } }\n`,
+      ['3:52: a certificate logs in over https:// alone', 'address: https://…'],
     ],
     [
       'an agent key by MD5',

@@ -195,7 +195,7 @@ export const wardenFile = z.strictObject({
   backend: z
     .enum(['local', 'openbao'])
     .default('local')
-    .describe('Who signs: a key of this daemon, or the SSH engine of OpenBao (not in this version).'),
+    .describe('Who signs: a key of this daemon, or the SSH engine of OpenBao.'),
   ca: ca.prefault({}).describe('Keys of the local certificate authority.'),
   ttl_ceilings_hours: ceilings.prefault({}).describe('Longest TTL by actor type, in hours.'),
   socket: socket.prefault({}).describe('The socket. A change needs a restart.'),
