@@ -55,7 +55,7 @@ export async function openConfig(options: LiveConfigOptions): Promise<LiveConfig
   const watch: ConfigWatch = watchConfig({
     dir,
     clock,
-    onChange: reload,
+    onChange: (trigger) => reloader.reload(trigger),
     ...(options.onDegraded === undefined ? {} : { onDegraded: options.onDegraded }),
     ...(options.timers === undefined ? {} : { timers: options.timers }),
     ...options.watch,

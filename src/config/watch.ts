@@ -7,8 +7,8 @@ import { systemTimers, type Timers } from './timers.ts';
 export interface WatchOptions {
   readonly dir: string;
   readonly clock: Clock;
-  /** Something changed; which file is for the reader to find. Resolves when it has been read; must not reject. */
-  readonly onChange: (trigger: 'watch' | 'poll') => Promise<unknown>;
+  /** Something changed; which file is for the reader to find. A promise that comes back resolves when it has been read; it must not reject. */
+  readonly onChange: (trigger: 'watch' | 'poll') => unknown;
   /** The kernel refuses to tell of changes (ENOSPC, EMFILE …): only the poll is left. A sentence for the log. */
   readonly onDegraded?: (why: string) => void;
   readonly timers?: Timers;
@@ -25,8 +25,9 @@ export interface ConfigWatch {
   /** Resolves when the watcher hears of changes. */
   readonly ready: Promise<void>;
   /**
-   * To be wrapped around every load: the poll compares the folder with what it was when it was read, not with
-   * what it was at the last look. A file may go from A to B and back between two looks, with B read in between.
+   * To be wrapped around loads that others ask for (SIGHUP, RPC); `onChange` is wrapped already. The poll compares
+   * the folder with what it was when it was read, not with what it was at the last look: a file may go from A to B
+   * and back between two looks, with B read in between.
    */
   around<Result>(load: () => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
@@ -54,12 +55,20 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   let racy = false;
   let degraded = false;
 
-  const burst = debounce(quietMs, mostMs, timers, () => void onChange('watch'));
+  const around = async <Result>(load: () => Promise<Result>): Promise<Result> => {
+    const before = await fingerprint(dir, clock.now());
+    const result = await load();
+    const after = await fingerprint(dir, clock.now());
+    read = before.text === after.text ? after.text : null;
+    racy = before.racy;
+    return result;
+  };
+  const burst = debounce(quietMs, mostMs, timers, () => void around(async () => onChange('watch')));
   const look = async (): Promise<void> => {
     const now = await fingerprint(dir, clock.now());
     if (closed) return;
     // A change too young for the file system's clock to be told from a next one: read once more when it has aged.
-    if (now.text !== read || (racy && !now.racy)) await onChange('poll');
+    if (now.text !== read || (racy && !now.racy)) await around(async () => onChange('poll'));
     next();
   };
   const next = (): void => {
@@ -86,14 +95,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   next();
   return {
     ready: listening,
-    around: async (load) => {
-      const before = await fingerprint(dir, clock.now());
-      const result = await load();
-      const after = await fingerprint(dir, clock.now());
-      read = before.text === after.text ? after.text : null;
-      racy = before.racy;
-      return result;
-    },
+    around,
     close: async () => {
       closed = true;
       burst.cancel();
