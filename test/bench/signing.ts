@@ -13,6 +13,7 @@ export const throughputOverEcho: Benchmark = {
   unit: 'per second',
   baseline: 'bare grpc-js echo',
   aim: '>= 0.6',
+  warmUp: 4,
   setUp: () =>
     againstEcho(async (caller, check) => {
       const { perSecond, answers } = await caller.throughput(CALLS, WIDTH);
@@ -60,6 +61,7 @@ export const certsOverSshKeygen: Benchmark = {
   unit: 'per second',
   baseline: 'ssh-keygen -s, one after another',
   aim: '>= 30',
+  warmUp: 4,
   async setUp() {
     const daemon = await startDaemon();
     const dir = scratch('keygen');
