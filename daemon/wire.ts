@@ -150,7 +150,13 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     lastChanges: () => current.lastChanges,
     handOverDue: () => current.handOverDue,
   };
-  const reloader = new Reloader({ store });
+  const reloader = new Reloader({
+    store,
+    // Whoever asks for a reload has mended something, perhaps where no file shows it.
+    onReload: ({ trigger }) => {
+      if (trigger === 'rpc' || trigger === 'signal') current.current.authority.retry?.();
+    },
+  });
   const host: ServiceHost = {
     ledger: {
       newest: (filter, limit) => queryLedger(stateDir, filter, { limit }),

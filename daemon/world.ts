@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../src/config/snapshot.ts';
 import type { Clock } from '../src/kernel/clock.ts';
@@ -7,9 +6,7 @@ import { type ClaimsVerifier, createClaimsVerifier } from '../src/policy/claims.
 import { createGate, type Gate } from '../src/policy/gate.ts';
 import { createSyntheticDecisionPoint, type SyntheticDecisionPoint } from '../src/policy/synthetic-decision-point.ts';
 import { buildRegistry } from '../src/registry/snapshot.ts';
-import type { CertificateAuthority } from '../src/signing/certificate-authority.ts';
-import { loadAuthority } from '../src/signing/load-authority.ts';
-import { loadSyntheticAuthority } from '../src/signing/synthetic-authority.ts';
+import { chooseAuthority, sameAuthority } from './authority.ts';
 import { native } from './native.ts';
 
 export interface WorldDeps {
@@ -32,10 +29,12 @@ export interface BuiltWorld extends World {
  */
 export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, deps: WorldDeps): Promise<BuiltWorld> {
   const { settings } = snapshot;
-  const keeps = (key: 'policy' | 'ca'): boolean =>
-    former !== null && isDeepStrictEqual(former.snapshot.settings[key], settings[key]);
-  const authority = former !== null && keeps('ca') ? former.authority : await chooseAuthority(snapshot, deps);
-  if (former !== null && keeps('policy')) return { ...former, snapshot, authority };
+  const keepsPolicy = former !== null && isDeepStrictEqual(former.snapshot.settings.policy, settings.policy);
+  const authority =
+    former !== null && sameAuthority(former.snapshot, snapshot)
+      ? former.authority
+      : await chooseAuthority(snapshot, deps);
+  if (former !== null && keepsPolicy) return { ...former, snapshot, authority };
   const syntheticPoint = settings.posture === 'dev' && settings.policy.enabled ? synthetic(snapshot) : null;
   return {
     snapshot,
@@ -57,16 +56,6 @@ export async function leaveWorld(former: BuiltWorld, next: BuiltWorld | null): P
   if (former.gate !== next?.gate) await former.gate?.close();
   if (former.claims !== next?.claims) await former.claims?.close();
   if (former.authority !== next?.authority) await former.authority.close();
-}
-
-/** In dev, a CA that the config folder holds must be labelled synthetic; where there is none, one is made in the state folder. */
-async function chooseAuthority({ settings }: Snapshot, deps: WorldDeps): Promise<CertificateAuthority> {
-  const { posture, ca } = settings;
-  if (posture === 'dev' && ca.key.startsWith('/') && !existsSync(ca.key)) {
-    return loadSyntheticAuthority(deps.stateDir, deps.uid);
-  }
-  const { uid, credentialsDirectory, agentSocket } = deps;
-  return loadAuthority(ca, { posture, uid, credentialsDirectory, agentSocket });
 }
 
 function chooseGate({ settings }: Snapshot, point: SyntheticDecisionPoint | null, { clock }: WorldDeps): Gate {
