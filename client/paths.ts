@@ -34,7 +34,13 @@ export function stateFolder(env: Env): string {
 }
 
 export function home(env: Env): string {
-  return env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : homedir();
+  if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
+  try {
+    return homedir();
+  } catch {
+    // A uid that is in no user database has none: what is looked for there is not there.
+    return '/nonexistent';
+  }
 }
 
 function firstThere(env: Env, which: 'configDir' | 'stateDir'): string {

@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const log = createLog();
   const uid = effectiveUid();
   const inherited = takeListenFds();
-  const found = daemonPaths(process.env, { uid, home: homedir(), isOwnDir: (path) => isOwnDir(path, uid) });
+  const found = daemonPaths(process.env, { uid, home: ownHome(), isOwnDir: (path) => isOwnDir(path, uid) });
   const places: Places = {
     configDir: resolve(args.config ?? found.configDir),
     stateDir: resolve(args.state ?? found.stateDir),
@@ -98,6 +98,15 @@ async function main(): Promise<void> {
     { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
     'ready',
   );
+}
+
+/** A uid that is in no user database, as in many containers, has no home: it names its folders itself. */
+function ownHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/nonexistent';
+  }
 }
 
 main().catch((thrown: unknown) => {

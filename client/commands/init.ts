@@ -1,4 +1,4 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { POSTURES } from '../../src/kernel/posture.ts';
 import { fingerprint } from '../../src/ssh/fingerprint.ts';
@@ -10,6 +10,7 @@ import { loadFolder } from '../config-offline.ts';
 import { actorNameOf, inventoryYaml, wardenYaml } from '../init-files.ts';
 import type { Invocation } from '../invocation.ts';
 import { type NewFile, writeNewFolder } from '../new-folder.ts';
+import { ownLogin } from '../own-login.ts';
 import { ownPaths } from '../paths.ts';
 
 const POSTURE_HINT = 'dev: synthetic, to try things out; test: real CA, not production; prod: everything enforced';
@@ -22,7 +23,7 @@ export async function run({ args, out, env }: Invocation): Promise<number> {
   if (posture === undefined) throw usageError(`--posture ${quoted(given)} is none`, POSTURE_HINT);
 
   const dir = resolve(args.string('config') || ownPaths(env).configDir);
-  const { username, uid } = userInfo();
+  const { username, uid } = ownLogin();
   const actor = actorNameOf(username, uid);
   const label = posture === 'dev' ? 'synthetic-ca' : 'warden-ca';
   const key = await generateKeyPair(

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { ownLogin } from '../own-login.ts';
 import { answers, findProgram, freePort } from './programs.ts';
 import { DemoFailure, type Stage } from './stage.ts';
 
@@ -10,12 +10,16 @@ const PRIVSEP_FOLDER = '/run/sshd';
 export async function demoLogin(stage: Stage, caKeys: string, principal: string): Promise<void> {
   const find = (name: string) => findProgram(name, stage.env.PATH);
   const [sshd, ssh, keygen] = [find('sshd'), find('ssh'), find('ssh-keygen')];
-  const { username, shell } = userInfo();
+  const { username, shell } = ownLogin();
   const lacking = [sshd === null && 'sshd', ssh === null && 'ssh', keygen === null && 'ssh-keygen'].filter(Boolean);
   if (sshd === null || ssh === null || keygen === null) {
     stage.say(
       `left out: the ssh login, since this machine has no ${lacking.join(' and no ')} (Debian: openssh-server)`,
     );
+    return;
+  }
+  if (username === '') {
+    stage.say('left out: the ssh login, since this uid is in no user database and sshd knows nobody else');
     return;
   }
   if (shell !== null && /(?:nologin|false)$/.test(shell)) {

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -110,6 +111,22 @@ describe('$ warden init', () => {
       stderr: expect.stringContaining('cannot write'),
     });
     expect(readdirSync(home)).toEqual(['file']);
+  });
+
+  test.runIf(process.getuid?.() === 0)('init and daemon work for a uid that is in no user database', async () => {
+    const own = join(home, 'own');
+    chmodSync(home, 0o755);
+    mkdirSync(own);
+    chownSync(own, 61_234, 61_234);
+    const through = ['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups', 'env', '-u', 'HOME'];
+    const result = await run('init --posture dev --config own/config', { through });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toMatch(/\n {2}inventory\.yaml {2}actor adm-uid61234: you\n/);
+    const [config, state, socket] = [join(own, 'config'), join(own, 'state'), join(own, 'run', 's.sock')];
+    const daemon = await startDaemon({ house: { folder: own, config, state, socket, remove: () => {} }, through });
+    const issued = await run(`issue adm-uid61234 --out own/key --socket ${socket}`, { through });
+    await daemon.stop();
+    expect(issued).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('a daemon starts on it and signs for the actor that it made', async () => {
