@@ -16,7 +16,7 @@ export function valueKey(key: string): boolean {
 }
 
 const VALUE_WORD =
-  /(^|[^a-z])(values?|passwords?|passwd|pwd|passphrases?|pass|tokens?|secrets?|api_?keys?|private_?keys?|secret_?keys?|access_?keys?|credentials?|cookies?|otp|totp|pin|seed|mnemonic|pem|jwt|bearer)$/;
+  /(^|[^a-z])(values?|passwords?|passwd|pwd|passphrases?|pass|tokens?|secrets?|api[_-]?keys?|private[_-]?keys?|secret[_-]?keys?|access[_-]?keys?|credentials?|cookies?|otp|totp|pin|seed|mnemonic|pem|jwt|bearer)$/;
 
 const SHAPES: readonly (readonly [string, RegExp])[] = [
   ['a private key', /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE/],
@@ -42,16 +42,19 @@ const RUN = /[A-Za-z0-9+/_=.~!@#$%^&*-]{16,}/g;
  * Judged part by part, so that a long path of short words stays a name.
  */
 function isRandom(run: string): boolean {
-  // Base64 holds few separators and many kinds of characters: what is left without them is one long part.
   const parts = run.split(/[-_.:/@=~]+/);
   if (parts.some(randomPart)) return true;
-  const letters = parts.join('');
-  const longParts = parts.length <= letters.length / 8;
-  return letters.length >= 16 && longParts && switches(letters) / letters.length >= 0.33 && entropy(letters) >= 3.2;
+  // Base64 may have its separators anywhere. Names of short parts change from letters to digits too, in one case.
+  const whole = parts.join('');
+  const mixed = /[a-z]/.test(whole) && /[A-Z]/.test(whole) && /\d/.test(whole);
+  return mixed && whole.length >= 20 && switches(whole) / whole.length >= 0.33;
 }
 
+/** `customerRecordsDatabase`: every capital begins a word. A random string of that length has none like it. */
+const CAMEL = /^[A-Z]?[a-z]+([A-Z][a-z]{2,})+\d{0,4}$/;
+
 function randomPart(part: string): boolean {
-  if (part.length < 12) return false;
+  if (part.length < 12 || CAMEL.test(part)) return false;
   if (/^\d+$/.test(part)) return part.length >= 20;
   if (/^[0-9a-f]+$/i.test(part)) return part.length >= 16 && /\d/.test(part) && /[a-f]/i.test(part);
   const bits = entropy(part);
