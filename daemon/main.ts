@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { watchConfig } from '../src/config/watch.ts';
-import { systemClock } from '../src/kernel/clock.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import { daemonPaths } from '../src/kernel/paths.ts';
 import { parseArguments, USAGE } from './arguments.ts';
@@ -62,15 +60,7 @@ async function main(): Promise<void> {
     await daemon.close();
     throw error;
   }
-  const reload = (trigger: 'watch' | 'poll' | 'signal' | 'start'): void => {
-    daemon.reloader.reload(trigger).catch((cause: unknown) => log.error({ cause: String(cause) }, 'reload failed'));
-  };
-  const watch = watchConfig({
-    dir: places.configDir,
-    clock: systemClock,
-    onChange: reload,
-    onDegraded: (why) => log.warn({ why }, 'config watch degraded'),
-  });
+  const watch = daemon.watchConfig();
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;
@@ -88,12 +78,12 @@ async function main(): Promise<void> {
   // Before anybody hears that it is ready: a service manager may ask for a stop or a reload in that very moment.
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
-  process.on('SIGHUP', () => reload('signal'));
+  process.on('SIGHUP', () => void daemon.reload('signal'));
   process.off('SIGHUP', ignore);
   await watch.ready;
   if (stopping) return;
   // What changed between the first read and the first look.
-  reload('start');
+  void daemon.reload('start');
   log.info(
     { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
     'ready',

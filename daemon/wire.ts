@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
 import { formatProblem } from '../src/config/problems.ts';
-import { Reloader } from '../src/config/reload.ts';
+import { Reloader, type ReloadTrigger } from '../src/config/reload.ts';
 import { ConfigStore } from '../src/config/store.ts';
+import { type ConfigWatch, watchConfig } from '../src/config/watch.ts';
 import { workerParser } from '../src/config/worker-parser.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { WardenError } from '../src/kernel/errors.ts';
@@ -37,7 +38,10 @@ export interface Places {
 
 export interface Daemon {
   readonly server: GrpcServer;
-  readonly reloader: Reloader;
+  /** Reads the config again. Never throws: what went wrong is in the log and in status. */
+  reload(trigger: ReloadTrigger): Promise<void>;
+  /** From now on the config folder is watched. */
+  watchConfig(): ConfigWatch;
   readonly socket: { readonly mode: number; readonly group: number | null };
   /** How it is doing, in a line for the service manager. */
   summary(): string;
@@ -150,6 +154,14 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     lastChanges: () => current.lastChanges,
     handOverDue: () => current.handOverDue,
   };
+  // Once the folder is watched, loads that others ask for are told to the watch.
+  let around: ConfigWatch['around'] = (load) => load();
+  const loadAgain = (trigger: ReloadTrigger): Promise<void> =>
+    reloader.reload(trigger).then(
+      () => undefined,
+      (cause: unknown) => log.error({ cause: String(cause) }, 'reload failed'),
+    );
+  const reload = (trigger: ReloadTrigger): Promise<void> => around(() => loadAgain(trigger));
   const reloader = new Reloader({
     store,
     // Whoever asks for a reload has mended something, perhaps where no file shows it.
@@ -165,7 +177,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     hasTerminal,
     status: async (administrator) => describeStatus(statusSources, administrator),
     onStatusChange: (listener) => changes.on(listener),
-    reload: () => reloadNow(reloader, store),
+    reload: () => around(() => reloadNow(reloader, store)),
   };
   reportReloads({
     store,
@@ -194,7 +206,17 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
 
   return {
     server,
-    reloader,
+    reload,
+    watchConfig() {
+      const watch = watchConfig({
+        dir: configDir,
+        clock,
+        onChange: (trigger) => loadAgain(trigger),
+        onDegraded: (why) => log.warn({ why }, 'config watch degraded'),
+      });
+      around = watch.around;
+      return watch;
+    },
     socket: settings.socket,
     summary: () =>
       `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
