@@ -40,7 +40,7 @@ export function describeStatus(sources: StatusSources, administrator: boolean): 
       hosts: snapshot.hosts.length,
       changes: administrator ? [...sources.lastChanges()] : [],
       problems: administrator ? problems : problems.map(() => 'the newest config is not in force'),
-      routes: 0,
+      routes: snapshot.routes.size,
     },
     dependencies: dependencies(sources, administrator),
     ledger: { seq, hash, writable, refusalsCounted: BigInt(refusalsCounted) },

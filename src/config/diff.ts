@@ -1,5 +1,6 @@
 import type { Actor } from '../inventory/actor.ts';
 import { describeActor, describeHost, selectorChanges } from './diff-actor.ts';
+import { routeChanges } from './diff-routes.ts';
 import { settingsChanges } from './diff-settings.ts';
 import { sameContent } from './frozen.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -37,6 +38,7 @@ export function* changesInSteps(before: Snapshot | null, after: Snapshot): Gener
   for (const line of settingsChanges(before.settings, after.settings)) lines.add(line);
   const registry = yield* actorChanges(before.actors, after.actors, lines);
   hostChanges(before, after, lines);
+  for (const line of routeChanges(before.routes, after.routes)) lines.add(line);
   return { lines: lines.list(), registryHandOverDue: registry || registryMoved(before, after) };
 }
 

@@ -15,7 +15,7 @@ actors:
 
 /** What the dev posture stands on where there are no files: read through the very same road as files. */
 export function embeddedDefaults(): FolderContent {
-  return { warden: file(WARDEN), inventory: file(INVENTORY), hasRoutes: false, problems: [] };
+  return { warden: file(WARDEN), inventory: file(INVENTORY), routes: null, problems: [] };
 }
 
 function file(text: string): NonNullable<FolderContent['warden']> {

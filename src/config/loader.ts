@@ -1,10 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Route } from '../access/route.ts';
 import type { Selector } from '../callers/caller.ts';
 import type { Actor, Host } from '../inventory/actor.ts';
 import { digestOf } from './digest.ts';
 import { embeddedDefaults } from './embedded.ts';
 import { deepFreeze, FrozenMap, sameContent } from './frozen.ts';
-import { type ConfigParser, type ParsedInventory, type ParsedSettings, ParserFailure } from './parser.ts';
+import {
+  type ConfigParser,
+  type ParsedInventory,
+  type ParsedRoutes,
+  type ParsedSettings,
+  ParserFailure,
+} from './parser.ts';
 import { wholeFile } from './problems.ts';
 import { type FolderContent, INVENTORY_FILE, type ReadFile, ROUTES_FILE, WARDEN_FILE } from './read-folder.ts';
 import type { ConfigProblem, Settings, Snapshot } from './snapshot.ts';
@@ -18,6 +25,12 @@ export type Loaded =
 
 /** Actors frozen and compared in one turn of the event loop. */
 const SLICE = 200;
+
+/** There is no routes.yaml: nobody fetches anything. */
+const NO_ROUTES: ParsedRoutes = { routes: [], actors: [], problems: [], warnings: [], digest: '', facts: [] };
+
+/** Warnings shown of one kind; the rest are counted. */
+const MAX_UNKNOWN = 20;
 
 interface Kept<Parse> {
   readonly key: string;
@@ -36,6 +49,7 @@ export class ConfigLoader {
   readonly #dir: string;
   #settings: Kept<ParsedSettings> | null = null;
   #inventory: Kept<ParsedInventory> | null = null;
+  #routes: Kept<ParsedRoutes> | null = null;
   /** The actors of the last good inventory, frozen, and the parse that they came from. */
   #actors: FrozenActors | null = null;
 
@@ -47,7 +61,7 @@ export class ConfigLoader {
   /** `mayEmbed`: an empty folder stands for the dev posture's built-in defaults. */
   async load(content: FolderContent, mayEmbed: boolean): Promise<Loaded> {
     const embedded = mayEmbed && isEmpty(content);
-    const { warden, inventory, hasRoutes, problems } = embedded ? embeddedDefaults() : content;
+    const { warden, inventory, routes: routesFile, problems } = embedded ? embeddedDefaults() : content;
     const missing = embedded ? [] : missingFiles(content);
     if (problems.some((problem) => problem.file === '.')) return { candidate: null, problems };
     const failures: ConfigProblem[] = [];
@@ -60,18 +74,30 @@ export class ConfigLoader {
       inventory === null
         ? null
         : await this.#parseInventory(inventory, context).catch((thrown) => failed(INVENTORY_FILE, thrown, failures));
-    const found = [...problems, ...missing, ...failures, ...(settings?.problems ?? []), ...(actors?.problems ?? [])];
-    if (found.length > 0 || settings === null || settings.settings === null || actors === null)
+    const routes =
+      routesFile === null
+        ? NO_ROUTES
+        : await this.#parseRoutes(routesFile, settings?.settings?.posture ?? null).catch((thrown) =>
+            failed(ROUTES_FILE, thrown, failures),
+          );
+    const parsed = [settings, actors, routes].flatMap((parse) => parse?.problems ?? []);
+    const found = [...problems, ...missing, ...failures, ...parsed];
+    if (found.length > 0 || settings === null || settings.settings === null || actors === null || routes === null)
       return { candidate: null, problems: found };
     const frozen = await this.#freezeActors(actors);
     const hosts = deepFreeze(actors.hosts);
-    const routes = hasRoutes ? [`${ROUTES_FILE}: this version does not read routes: fetch and exec are not in it`] : [];
     const candidate: Candidate = {
-      hash: digestOf([settings.digest, actors.digest]),
+      hash: digestOf([settings.digest, actors.digest, ...(routes === NO_ROUTES ? [] : [routes.digest])]),
       settings: deepFreeze(settings.settings),
       actors: frozen.map,
       hosts,
-      warnings: deepFreeze([...settings.warnings, ...actors.warnings, ...routes]),
+      routes: new FrozenMap(routes.routes.map((route): [string, Route] => [route.id, deepFreeze(route)])),
+      warnings: deepFreeze([
+        ...settings.warnings,
+        ...actors.warnings,
+        ...routes.warnings,
+        ...unknownActors(routes, frozen.map),
+      ]),
       usesDigests: frozen.usesDigests || settingsUseDigests(settings.settings) || hosts.some(hostUsesDigests),
       embedded,
     };
@@ -92,6 +118,14 @@ export class ConfigLoader {
     if (kept !== null && kept.key === key && (await this.#factsHold(kept.parse))) return kept.parse;
     const parse = await this.#parser.inventory({ file: INVENTORY_FILE, bytes: file.bytes }, context);
     this.#inventory = { key, parse };
+    return parse;
+  }
+
+  async #parseRoutes(file: ReadFile, posture: Settings['posture'] | null): Promise<ParsedRoutes> {
+    const key = `${file.hash} ${posture}`;
+    if (this.#routes?.key === key) return this.#routes.parse;
+    const parse = await this.#parser.routes({ file: ROUTES_FILE, bytes: file.bytes }, { posture });
+    this.#routes = { key, parse };
     return parse;
   }
 
@@ -147,6 +181,16 @@ function missingFiles(content: FolderContent): readonly ConfigProblem[] {
     );
   }
   return problems;
+}
+
+/** A warning only: an actor that is removed must not keep the whole inventory from being read. */
+function unknownActors(routes: ParsedRoutes, actors: ReadonlyMap<string, Actor>): readonly string[] {
+  const unknown = routes.actors.filter(({ actor }) => !actors.has(actor));
+  const lines = unknown
+    .slice(0, MAX_UNKNOWN)
+    .map(({ actor, place }) => `${place}: a route is for ${actor}, who is not in ${INVENTORY_FILE}`);
+  const more = unknown.length - lines.length;
+  return more > 0 ? [...lines, `${ROUTES_FILE}: ${more} more unknown actors`] : lines;
 }
 
 function settingsUseDigests(settings: Settings): boolean {

@@ -20,7 +20,7 @@ export interface FolderContent {
   /** Null: there is no such file. */
   readonly warden: ReadFile | null;
   readonly inventory: ReadFile | null;
-  readonly hasRoutes: boolean;
+  readonly routes: ReadFile | null;
   /** Files that may not be believed or could not be read; they are null above. */
   readonly problems: readonly ConfigProblem[];
 }
@@ -37,11 +37,11 @@ export async function readFolder(dir: string, daemonUid: number): Promise<Folder
     real = await realpath(dir);
   } catch (thrown) {
     if (!isMissing(thrown)) problems.push(unreadable('.', thrown));
-    return { warden: null, inventory: null, hasRoutes: false, problems };
+    return { warden: null, inventory: null, routes: null, problems };
   }
   const safe = new Map<string, ConfigProblem | null>();
   const fault = await checkFolder('.', real, daemonUid, safe);
-  if (fault !== null) return { warden: null, inventory: null, hasRoutes: false, problems: [fault] };
+  if (fault !== null) return { warden: null, inventory: null, routes: null, problems: [fault] };
   const read = async (file: string): Promise<ReadFile | null> => {
     const result = await readConfigFile(real, file, daemonUid, safe);
     if (result === null || 'bytes' in result) return result;
@@ -50,7 +50,8 @@ export async function readFolder(dir: string, daemonUid: number): Promise<Folder
   };
   const warden = await read(WARDEN_FILE);
   const inventory = await read(INVENTORY_FILE);
-  return { warden, inventory, hasRoutes: await exists(join(real, ROUTES_FILE)), problems };
+  const routes = await read(ROUTES_FILE);
+  return { warden, inventory, routes, problems };
 }
 
 async function readConfigFile(
@@ -143,13 +144,6 @@ async function isReadOnlyMount(path: string): Promise<boolean> {
 function stateOf(stats: Stats): FileState {
   const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
   return { kind, uid: stats.uid, mode: stats.mode, size: stats.size };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function isMissing(thrown: unknown): boolean {

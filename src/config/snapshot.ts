@@ -1,3 +1,4 @@
+import type { Route } from '../access/route.ts';
 import type { Selector } from '../callers/caller.ts';
 import type { Actor, ActorType, Host } from '../inventory/actor.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
@@ -19,7 +20,7 @@ export interface Settings {
   readonly ledger: { readonly rotateBytes: number; readonly checkpointEvery: number };
   /** `off`, `unix:///path` or `HOST:PORT` on this machine. Absent where a test builds settings by hand: off. */
   readonly metrics?: { readonly listen: string };
-  /** Null: the file has no such block. Checked, and used by a later version. */
+  /** Null: the file has no such block. */
   readonly openbao?: OpenBaoSettings | null;
 }
 
@@ -43,6 +44,8 @@ export interface Snapshot {
   readonly settings: Settings;
   readonly actors: ReadonlyMap<string, Actor>;
   readonly hosts: readonly Host[];
+  /** The catalogue of ways to secrets, by id; empty where there is no routes.yaml. */
+  readonly routes: ReadonlyMap<string, Route>;
   /** What is allowed but an operator should know, with file and line. */
   readonly warnings: readonly string[];
   /** True where any selector, of any actor or setting, has `exe_sha256`. */

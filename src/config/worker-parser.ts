@@ -1,6 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { type ConfigParser, type ParsedInventory, type ParsedSettings, ParserFailure } from './parser.ts';
+import {
+  type ConfigParser,
+  type ParsedInventory,
+  type ParsedRoutes,
+  type ParsedSettings,
+  ParserFailure,
+} from './parser.ts';
 import type { Answer, Job, SlicedList } from './worker-messages.ts';
 
 export interface WorkerParserOptions {
@@ -69,6 +75,7 @@ export function workerParser(options: WorkerParserOptions = {}): ConfigParser {
   return {
     settings: async (source, configDir) => whole<ParsedSettings>(await queue({ kind: 'settings', source, configDir })),
     inventory: async (source, context) => whole<ParsedInventory>(await queue({ kind: 'inventory', source, context })),
+    routes: async (source, context) => whole<ParsedRoutes>(await queue({ kind: 'routes', source, context })),
     factsHold: async (record) => (await queue({ kind: 'facts', record })).value === true,
     close: async () => {
       clearTimeout(idle);

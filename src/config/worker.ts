@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { factsHold } from './facts.ts';
 import { parseInventory, parseSettings } from './parse.ts';
+import { parseRoutes } from './parse-routes.ts';
 import { systemFacts } from './system-facts.ts';
 import { type Answer, type Job, SLICE, SLICED_LISTS } from './worker-messages.ts';
 
@@ -29,8 +30,13 @@ function* answersTo(job: Exclude<Job, { kind: 'more' }>): Generator<Answer, unde
   yield { kind: 'done', value };
 }
 
-function parse(job: Extract<Job, { kind: 'settings' | 'inventory' }>) {
-  return job.kind === 'settings'
-    ? parseSettings(job.source, job.configDir, systemFacts())
-    : parseInventory(job.source, job.context, systemFacts());
+function parse(job: Extract<Job, { kind: 'settings' | 'inventory' | 'routes' }>) {
+  switch (job.kind) {
+    case 'settings':
+      return parseSettings(job.source, job.configDir, systemFacts());
+    case 'inventory':
+      return parseInventory(job.source, job.context, systemFacts());
+    case 'routes':
+      return parseRoutes(job.source, job.context);
+  }
 }

@@ -13,6 +13,7 @@ function snapshot(warden: string, inventory: string): Snapshot {
     settings: goodSettings(warden),
     actors: new Map(parsed.actors.map((actor) => [actor.name, actor])),
     hosts: parsed.hosts,
+    routes: new Map(),
     warnings: [],
     usesDigests: false,
   };

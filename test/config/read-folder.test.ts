@@ -22,14 +22,14 @@ describe('a config folder is read where only root and the daemon can write it', 
     expect(Buffer.from(content.warden?.bytes ?? []).toString()).toBe('version: 1\nposture: test\n');
     expect(content.warden?.hash).toMatch(/^[0-9a-f]{64}$/);
     expect(content.inventory).not.toBeNull();
-    expect(content.hasRoutes).toBe(false);
+    expect(content.routes).toBeNull();
   });
 
   test('a folder that is not there is an empty one', async () => {
     expect(await readFolder('/nonexistent/warden', uid)).toEqual({
       warden: null,
       inventory: null,
-      hasRoutes: false,
+      routes: null,
       problems: [],
     });
   });
@@ -133,10 +133,10 @@ describe('a config folder is read where only root and the daemon can write it', 
     ]);
   });
 
-  test('routes.yaml is noticed', async () => {
+  test('routes.yaml is read too', async () => {
     const dir = configFolder();
     put(join(dir, 'routes.yaml'), 'version: 1\n');
-    expect((await readFolder(dir, uid)).hasRoutes).toBe(true);
+    expect(Buffer.from((await readFolder(dir, uid)).routes?.bytes ?? []).toString()).toBe('version: 1\n');
   });
 });
 

@@ -217,16 +217,20 @@ describe('the store', () => {
     ]);
   });
 
-  test('routes.yaml is a warning: this version does not read it', async () => {
-    const dir = configFolder({
-      'warden.yaml': WARDEN,
-      'inventory.yaml': inventoryWith('agt-a'),
-      'routes.yaml': 'anything: at all\n',
-    });
+  test('routes.yaml is part of the state, its hash included', async () => {
+    const files = { 'warden.yaml': WARDEN, 'inventory.yaml': inventoryWith('agt-a') };
+    const dir = configFolder(files);
     const store = storeOf(dir);
     await store.load();
-    expect(store.current.warnings).toEqual([
-      'routes.yaml: this version does not read routes: fetch and exec are not in it',
+    const { hash } = store.current;
+    put(join(dir, 'routes.yaml'), 'version: 1\nroutes: []\n');
+    expect((await store.load()).kind).toBe('swapped');
+    expect(store.current.hash).not.toBe(hash);
+    put(join(dir, 'routes.yaml'), 'anything: at all\n');
+    expect((await store.load()).kind).toBe('refused');
+    expect(store.problems.map(({ file, line }) => [file, line])).toEqual([
+      ['routes.yaml', 1],
+      ['routes.yaml', 1],
     ]);
   });
 

@@ -58,6 +58,7 @@ function snapshot({ actors = [], admins, auditors = [], glass = [], host = [] }:
     warnings: [],
     usesDigests: true,
     hosts,
+    routes: new Map(),
     actors: new Map(actors.map((callers, n) => [`agt-${n}`, actor(`agt-${n}`, callers)])),
     settings: {
       posture: 'test',
