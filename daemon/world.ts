@@ -7,6 +7,7 @@ import { createGate, type Gate } from '../src/policy/gate.ts';
 import { createSyntheticDecisionPoint, type SyntheticDecisionPoint } from '../src/policy/synthetic-decision-point.ts';
 import { buildRegistry } from '../src/registry/snapshot.ts';
 import { chooseAuthority, sameAuthority } from './authority.ts';
+import { type BuiltLanes, chooseLanes } from './lanes.ts';
 import { native } from './native.ts';
 
 export interface WorldDeps {
@@ -19,6 +20,7 @@ export interface WorldDeps {
 
 /** A world, and what the daemon needs to hand it over to the next one. */
 export interface BuiltWorld extends World {
+  readonly lanes: BuiltLanes;
   readonly syntheticPoint: SyntheticDecisionPoint | null;
 }
 
@@ -34,11 +36,13 @@ export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, 
     former !== null && sameAuthority(former.snapshot, snapshot)
       ? former.authority
       : await chooseAuthority(snapshot, deps);
-  if (former !== null && keepsPolicy) return { ...former, snapshot, authority };
+  const lanes = chooseLanes(snapshot, former, deps);
+  if (former !== null && keepsPolicy) return { ...former, snapshot, authority, lanes };
   const syntheticPoint = settings.posture === 'dev' && settings.policy.enabled ? synthetic(snapshot) : null;
   return {
     snapshot,
     authority,
+    lanes,
     syntheticPoint,
     gate: settings.policy.enabled ? chooseGate(snapshot, syntheticPoint, deps) : null,
     claims: chooseClaims(snapshot, deps),
@@ -56,6 +60,7 @@ export async function leaveWorld(former: BuiltWorld, next: BuiltWorld | null): P
   if (former.gate !== next?.gate) await former.gate?.close();
   if (former.claims !== next?.claims) await former.claims?.close();
   if (former.authority !== next?.authority) await former.authority.close();
+  if (former.lanes !== next?.lanes) await former.lanes.close();
 }
 
 function chooseGate({ settings }: Snapshot, point: SyntheticDecisionPoint | null, { clock }: WorldDeps): Gate {

@@ -21,7 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const sign = readSignRequest(invocation, publicKey, 1);
   const { fullName, methods } = WardenDefinition;
   const answer = await withDaemon(invocation, (channel) =>
-    channel.unary(fullName, methods.explain, { sign, ask: args.flag('ask') }),
+    channel.unary(fullName, methods.explain, { sign, fetch: undefined, ask: args.flag('ask') }),
   );
   if (out.json) out.object(toJsonAnswer(answer));
   else {

@@ -1,3 +1,4 @@
+import type { Lanes } from '../access/lanes.ts';
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -21,6 +22,8 @@ export interface World {
   /** Null where no actor type needs claims. */
   readonly claims: ClaimsVerifier | null;
   readonly authority: CertificateAuthority;
+  /** The ways to secrets. */
+  readonly lanes: Lanes;
 }
 
 /** What lives as long as the daemon. */

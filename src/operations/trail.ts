@@ -46,6 +46,10 @@ export class Trail {
     };
   }
 
+  #aboutSecret(): boolean {
+    return this.#kind === 'fetch' || this.#known.route !== undefined;
+  }
+
   /**
    * Records how an operation ended without effect, and gives the error its ledger number. If even that cannot
    * be written the refusal still stands: the caller hears the first reason, for it changes nothing.
@@ -58,7 +62,7 @@ export class Trail {
     if (error.code === 'ledger_unavailable') return known;
     try {
       const receipt = await services.ledger.appendRefusal(
-        this.entry(outcome, { reason: error.code, certificate_issued: false }),
+        this.entry(outcome, { reason: error.code, ...(this.#aboutSecret() ? {} : { certificate_issued: false }) }),
       );
       return receipt === null ? known : known.with({ ledgerSeq: receipt.seq });
     } catch {

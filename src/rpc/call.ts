@@ -6,6 +6,7 @@ import { newRequestId } from '../kernel/request-id.ts';
 import type { LedgerKind } from '../ledger/record.ts';
 import type { RequestContext, Services, World } from '../operations/context.ts';
 import { ledgerCaller } from '../operations/trail.ts';
+import { encoded } from './after-encoding.ts';
 import { toWireError } from './error-details.ts';
 import type { PeerRegistry } from './peer-registry.ts';
 
@@ -149,6 +150,8 @@ export function unary<Req, Res>(
       ({ context, release } = await admit(deps, call, recordAs, false));
       const response = await run(call.request, context);
       done(null, response);
+      // An answer that nobody waits for any more is never encoded, and its values must go all the same.
+      setImmediate(() => encoded(response));
     } catch (thrown) {
       const { error, status } = statusOf(deps, method, thrown, context);
       failure = error;

@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import { encoded } from './after-encoding.ts';
 
 /** What ts-proto generates for one message. */
 export interface Codec<T> {
@@ -29,7 +30,13 @@ export function toServiceDefinition(service: GeneratedService): ServiceDefinitio
       responseStream: method.responseStream,
       requestSerialize: (value: unknown) => Buffer.from(method.requestType.encode(value).finish()),
       requestDeserialize: (bytes: Buffer) => method.requestType.decode(bytes),
-      responseSerialize: (value: unknown) => asBuffer(method.responseType.encode(value).finish()),
+      responseSerialize: (value: unknown) => {
+        try {
+          return asBuffer(method.responseType.encode(value).finish());
+        } finally {
+          encoded(value);
+        }
+      },
       responseDeserialize: (bytes: Buffer) => method.responseType.decode(bytes),
     };
   }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { WardenError } from '../kernel/errors.ts';
+import { Secret } from '../kernel/secret.ts';
+import type { FetchInput } from '../operations/fetch.ts';
 import type { SignInput } from '../operations/sign.ts';
-import { Purpose, type QueryLedgerRequest, type SignRequest } from './generated/warden/v1/warden.ts';
+import { type FetchRequest, Purpose, type QueryLedgerRequest, type SignRequest } from './generated/warden/v1/warden.ts';
 
 /** A century in seconds: beyond it dates overflow, and nobody means it. `--ttl 999` (hours) is far below, and goes to the gate. */
 const MAX_TTL_SECONDS = 100n * 366n * 86_400n;
@@ -33,6 +35,42 @@ const signRequest = z.object({
 export function parseSignRequest(message: SignRequest): SignInput {
   const { ttlSeconds, purpose, ...rest } = checked(signRequest, message);
   return { ...rest, ttlSeconds: Number(ttlSeconds), purpose: purpose === Purpose.ISSUE ? 'issue' : 'sign' };
+}
+
+/** A day: a wrapping token that nobody opened by then is forgotten. */
+const MAX_WRAP_SECONDS = 86_400n;
+
+const fetchRequest = z.object({
+  route: line(128, 'route').min(1, 'route is empty'),
+  actor: line(128, 'actor'),
+  fields: z.array(line(128, 'a field').min(1, 'a field is empty')).max(64, 'more than 64 fields'),
+  single: z.boolean(),
+  wrapTtlSeconds: z.bigint().max(MAX_WRAP_SECONDS, 'wrap_ttl_seconds is above a day'),
+  openbaoToken: z
+    .instanceof(Uint8Array)
+    .refine((token) => token.length <= 4096, 'openbao_token is longer than 4096 bytes')
+    // Visible ASCII: nothing in it can begin a header of its own.
+    .refine((token) => token.every((byte) => byte > 0x20 && byte < 0x7f), 'openbao_token is no token'),
+  subject: line(256, 'subject'),
+  idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
+  reason: line(512, 'reason'),
+  ticket: line(128, 'ticket'),
+});
+
+/** Takes the bytes of the token over. @throws WardenError invalid_request */
+export function parseFetchRequest(message: FetchRequest): FetchInput {
+  const { wrapTtlSeconds, openbaoToken, ...rest } = checked(fetchRequest, message);
+  const token = openbaoToken.length === 0 ? null : new Secret(asBuffer(openbaoToken));
+  return { ...rest, wrapSeconds: Number(wrapTtlSeconds), token };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The one name of a list request. @throws WardenError invalid_request */
+export function parseActorName(name: string): string {
+  return checked(line(128, 'actor'), name);
 }
 
 const queryRequest = z.object({

@@ -3,21 +3,37 @@ import { isAdministrator, requireAdministrator } from '../operations/authorised-
 import { breakGlass, type HasTerminal } from '../operations/break-glass.ts';
 import type { RequestContext } from '../operations/context.ts';
 import { explainSign } from '../operations/explain.ts';
+import { explainFetch } from '../operations/explain-fetch.ts';
+import { fetchSecret } from '../operations/fetch.ts';
 import { listActors } from '../operations/list-actors.ts';
+import { listRoutes } from '../operations/list-routes.ts';
 import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
 import { sign } from '../operations/sign.ts';
 import { type RpcDeps, serverStream, unary } from './call.ts';
-import { toActor, toAuthorities, toExplainResponse, toLedgerQuestion, toSignResponse, toTimestamp } from './encode.ts';
+import {
+  toActor,
+  toAuthorities,
+  toExplainResponse,
+  toFetchResponse,
+  toLedgerQuestion,
+  toRoutes,
+  toSignResponse,
+  toTimestamp,
+} from './encode.ts';
 import {
   type BreakGlassRequest,
   type BreakGlassResponse,
   type ExplainRequest,
   type ExplainResponse,
+  type FetchRequest,
+  type FetchResponse,
   type GetAuthoritiesRequest,
   type GetAuthoritiesResponse,
   type LedgerRecord,
   type ListActorsRequest,
   type ListActorsResponse,
+  type ListRoutesRequest,
+  type ListRoutesResponse,
   type QueryLedgerRequest,
   type ReloadRequest,
   type ReloadResponse,
@@ -26,7 +42,13 @@ import {
   type StatusRequest,
   type StatusResponse,
 } from './generated/warden/v1/warden.ts';
-import { parseBreakGlassRequest, parseQueryRequest, parseSignRequest } from './messages.ts';
+import {
+  parseActorName,
+  parseBreakGlassRequest,
+  parseFetchRequest,
+  parseQueryRequest,
+  parseSignRequest,
+} from './messages.ts';
 
 /** What the service needs of the process around it. */
 export interface ServiceHost {
@@ -62,9 +84,22 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
       deps,
       { method: 'Explain', recordAs: 'explain' },
       async (request, context) => {
+        if (request.fetch !== undefined) {
+          return toExplainResponse(await explainFetch(parseFetchRequest(request.fetch), request.ask, context), context);
+        }
         const asked = parseSignRequest(request.sign ?? SignRequest.fromPartial({}));
         return toExplainResponse(await explainSign(asked, request.ask, context), context);
       },
+    ),
+
+    Fetch: unary<FetchRequest, FetchResponse>(deps, { method: 'Fetch', recordAs: 'fetch' }, async (request, context) =>
+      toFetchResponse(await fetchSecret(parseFetchRequest(request), context), context),
+    ),
+
+    ListRoutes: unary<ListRoutesRequest, ListRoutesResponse>(
+      deps,
+      { method: 'ListRoutes', recordAs: null },
+      async (request, context) => toRoutes(await listRoutes(parseActorName(request.actor), context), context),
     ),
 
     Status: unary<StatusRequest, StatusResponse>(

@@ -90,6 +90,107 @@ export interface CertificateEvidence {
   caFingerprint: string;
 }
 
+export interface FetchRequest {
+  /** An id of the catalogue, such as "npm-publish". */
+  route: string;
+  /** For whom; "" is the one actor that admits the caller. */
+  actor: string;
+  /** Some of the route's fields; none means all of them. */
+  fields: string[];
+  /** Refuse where more than one field would be released. */
+  single: boolean;
+  /** Not 0: instead of the values a single-use wrapping token of OpenBao that holds them for so many seconds. */
+  wrapTtlSeconds: bigint;
+  /** The caller's own OpenBao token, for this one request: neither kept nor logged. Empty: it has none. */
+  openbaoToken: Buffer;
+  /** As in SignRequest. */
+  subject: string;
+  idToken: string;
+  reason: string;
+  ticket: string;
+}
+
+export interface FetchResponse {
+  /** In the order of the catalogue; none where a wrapping token is given instead. */
+  fields: SecretField[];
+  wrappingToken: Buffer;
+  wrappingTtlSeconds: bigint;
+  evidence: FetchEvidence | undefined;
+}
+
+export interface SecretField {
+  name: string;
+  value: Buffer;
+}
+
+/** What is recorded of a release, and may be shown. Never a value. */
+export interface FetchEvidence {
+  route: string;
+  actor: string;
+  owner: string;
+  /** "openbao-kv" | "openbao-dynamic" | "tool". */
+  lane: string;
+  /** As in OpenBao's policies; "" for a tool. */
+  openbaoPath: string;
+  /** 0 where there are no versions. */
+  openbaoVersion: bigint;
+  openbaoRequestId: string;
+  leaseId: string;
+  leaseSeconds: bigint;
+  /** "" where no decision point was asked. */
+  policyDecisionId: string;
+  policyEffect: string;
+  posture: string;
+  /** The values are synthetic. */
+  double: boolean;
+  generation: bigint;
+  ledgerSeq: bigint;
+  requestId: string;
+}
+
+export interface ListRoutesRequest {
+  /** Only for this actor; "" is every actor that admits the caller. */
+  actor: string;
+}
+
+export interface ListRoutesResponse {
+  routes: Route[];
+  posture: string;
+}
+
+/** What the catalogue says of a route. It holds no value. */
+export interface Route {
+  id: string;
+  title: string;
+  owner: string;
+  /** "openbao-kv" | "openbao-dynamic" | "tool". */
+  lane: string;
+  /** "caller" | "daemon": with whose authority it is walked. */
+  as: string;
+  /** "M0" … "M3". */
+  requiredMaturity: string;
+  /** "synthetic" | "public" | "internal" | "confidential" | "restricted". */
+  dataClass: string;
+  /** In this posture, as in OpenBao's policies; "" where it has no place, and for a tool. */
+  openbaoPath: string;
+  fields: string[];
+  /** Of a tool: what is run. */
+  tool: string[];
+  fetchCapable: boolean;
+  execCapable: boolean;
+  /** Those who may ask for it and admit this caller; all of them for an administrator. */
+  actors: RouteActor[];
+}
+
+export interface RouteActor {
+  name: string;
+  maturity: string;
+  /** Whether this caller may ask for the actor (an administrator sees others too). */
+  usable: boolean;
+  /** What the lattice says of it, "" where it permits. */
+  refusal: string;
+}
+
 export interface GetAuthoritiesRequest {
 }
 
@@ -139,6 +240,8 @@ export interface ExplainRequest {
     | undefined;
   /** Ask the decision point for real, and record it. */
   ask: boolean;
+  /** Instead of `sign`: a fetch, up to the owner, who is not asked. */
+  fetch: FetchRequest | undefined;
 }
 
 export interface ExplainResponse {
@@ -156,7 +259,10 @@ export interface ExplainResponse {
 }
 
 export interface ExplainStep {
-  /** "caller" | "key" | "actor" | "callers" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger". */
+  /**
+   * "caller" | "key" | "actor" | "callers" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
+   * of a fetch also "route" | "fields" | "confinement" | "lattice" | "tier" | "owner".
+   */
   name: string;
   /** "held" | "failed" | "not_reached" | "not_asked" | "would_ask". */
   outcome: string;
@@ -832,6 +938,1046 @@ export const CertificateEvidence: MessageFns<CertificateEvidence> = {
   },
 };
 
+function createBaseFetchRequest(): FetchRequest {
+  return {
+    route: "",
+    actor: "",
+    fields: [],
+    single: false,
+    wrapTtlSeconds: 0n,
+    openbaoToken: Buffer.alloc(0),
+    subject: "",
+    idToken: "",
+    reason: "",
+    ticket: "",
+  };
+}
+
+export const FetchRequest: MessageFns<FetchRequest> = {
+  encode(message: FetchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.route !== "") {
+      writer.uint32(10).string(message.route);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    for (const v of message.fields) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.single !== false) {
+      writer.uint32(32).bool(message.single);
+    }
+    if (message.wrapTtlSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.wrapTtlSeconds) !== message.wrapTtlSeconds) {
+        throw new globalThis.Error("value provided for field message.wrapTtlSeconds of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.wrapTtlSeconds);
+    }
+    if (message.openbaoToken.length !== 0) {
+      writer.uint32(50).bytes(message.openbaoToken);
+    }
+    if (message.subject !== "") {
+      writer.uint32(58).string(message.subject);
+    }
+    if (message.idToken !== "") {
+      writer.uint32(66).string(message.idToken);
+    }
+    if (message.reason !== "") {
+      writer.uint32(74).string(message.reason);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(82).string(message.ticket);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.route = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.single = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.wrapTtlSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.openbaoToken = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.idToken = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FetchRequest>): FetchRequest {
+    return FetchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchRequest>): FetchRequest {
+    const message = createBaseFetchRequest();
+    message.route = object.route ?? "";
+    message.actor = object.actor ?? "";
+    message.fields = object.fields?.map((e) => e) || [];
+    message.single = object.single ?? false;
+    message.wrapTtlSeconds = (object.wrapTtlSeconds !== undefined && object.wrapTtlSeconds !== null)
+      ? BigInt(object.wrapTtlSeconds)
+      : 0n;
+    message.openbaoToken = object.openbaoToken ?? Buffer.alloc(0);
+    message.subject = object.subject ?? "";
+    message.idToken = object.idToken ?? "";
+    message.reason = object.reason ?? "";
+    message.ticket = object.ticket ?? "";
+    return message;
+  },
+};
+
+function createBaseFetchResponse(): FetchResponse {
+  return { fields: [], wrappingToken: Buffer.alloc(0), wrappingTtlSeconds: 0n, evidence: undefined };
+}
+
+export const FetchResponse: MessageFns<FetchResponse> = {
+  encode(message: FetchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.fields) {
+      SecretField.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.wrappingToken.length !== 0) {
+      writer.uint32(18).bytes(message.wrappingToken);
+    }
+    if (message.wrappingTtlSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.wrappingTtlSeconds) !== message.wrappingTtlSeconds) {
+        throw new globalThis.Error("value provided for field message.wrappingTtlSeconds of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.wrappingTtlSeconds);
+    }
+    if (message.evidence !== undefined) {
+      FetchEvidence.encode(message.evidence, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fields.push(SecretField.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.wrappingToken = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.wrappingTtlSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.evidence = FetchEvidence.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FetchResponse>): FetchResponse {
+    return FetchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchResponse>): FetchResponse {
+    const message = createBaseFetchResponse();
+    message.fields = object.fields?.map((e) => SecretField.fromPartial(e)) || [];
+    message.wrappingToken = object.wrappingToken ?? Buffer.alloc(0);
+    message.wrappingTtlSeconds = (object.wrappingTtlSeconds !== undefined && object.wrappingTtlSeconds !== null)
+      ? BigInt(object.wrappingTtlSeconds)
+      : 0n;
+    message.evidence = (object.evidence !== undefined && object.evidence !== null)
+      ? FetchEvidence.fromPartial(object.evidence)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSecretField(): SecretField {
+  return { name: "", value: Buffer.alloc(0) };
+}
+
+export const SecretField: MessageFns<SecretField> = {
+  encode(message: SecretField, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SecretField {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSecretField();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SecretField>): SecretField {
+    return SecretField.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SecretField>): SecretField {
+    const message = createBaseSecretField();
+    message.name = object.name ?? "";
+    message.value = object.value ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseFetchEvidence(): FetchEvidence {
+  return {
+    route: "",
+    actor: "",
+    owner: "",
+    lane: "",
+    openbaoPath: "",
+    openbaoVersion: 0n,
+    openbaoRequestId: "",
+    leaseId: "",
+    leaseSeconds: 0n,
+    policyDecisionId: "",
+    policyEffect: "",
+    posture: "",
+    double: false,
+    generation: 0n,
+    ledgerSeq: 0n,
+    requestId: "",
+  };
+}
+
+export const FetchEvidence: MessageFns<FetchEvidence> = {
+  encode(message: FetchEvidence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.route !== "") {
+      writer.uint32(10).string(message.route);
+    }
+    if (message.actor !== "") {
+      writer.uint32(18).string(message.actor);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.lane !== "") {
+      writer.uint32(34).string(message.lane);
+    }
+    if (message.openbaoPath !== "") {
+      writer.uint32(42).string(message.openbaoPath);
+    }
+    if (message.openbaoVersion !== 0n) {
+      if (BigInt.asUintN(64, message.openbaoVersion) !== message.openbaoVersion) {
+        throw new globalThis.Error("value provided for field message.openbaoVersion of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.openbaoVersion);
+    }
+    if (message.openbaoRequestId !== "") {
+      writer.uint32(58).string(message.openbaoRequestId);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(66).string(message.leaseId);
+    }
+    if (message.leaseSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.leaseSeconds) !== message.leaseSeconds) {
+        throw new globalThis.Error("value provided for field message.leaseSeconds of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.leaseSeconds);
+    }
+    if (message.policyDecisionId !== "") {
+      writer.uint32(82).string(message.policyDecisionId);
+    }
+    if (message.policyEffect !== "") {
+      writer.uint32(90).string(message.policyEffect);
+    }
+    if (message.posture !== "") {
+      writer.uint32(98).string(message.posture);
+    }
+    if (message.double !== false) {
+      writer.uint32(104).bool(message.double);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.generation);
+    }
+    if (message.ledgerSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerSeq) !== message.ledgerSeq) {
+        throw new globalThis.Error("value provided for field message.ledgerSeq of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.ledgerSeq);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(130).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FetchEvidence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFetchEvidence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.route = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lane = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.openbaoPath = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.openbaoVersion = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.openbaoRequestId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.leaseSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.policyDecisionId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.policyEffect = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.posture = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.double = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.ledgerSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FetchEvidence>): FetchEvidence {
+    return FetchEvidence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FetchEvidence>): FetchEvidence {
+    const message = createBaseFetchEvidence();
+    message.route = object.route ?? "";
+    message.actor = object.actor ?? "";
+    message.owner = object.owner ?? "";
+    message.lane = object.lane ?? "";
+    message.openbaoPath = object.openbaoPath ?? "";
+    message.openbaoVersion = (object.openbaoVersion !== undefined && object.openbaoVersion !== null)
+      ? BigInt(object.openbaoVersion)
+      : 0n;
+    message.openbaoRequestId = object.openbaoRequestId ?? "";
+    message.leaseId = object.leaseId ?? "";
+    message.leaseSeconds = (object.leaseSeconds !== undefined && object.leaseSeconds !== null)
+      ? BigInt(object.leaseSeconds)
+      : 0n;
+    message.policyDecisionId = object.policyDecisionId ?? "";
+    message.policyEffect = object.policyEffect ?? "";
+    message.posture = object.posture ?? "";
+    message.double = object.double ?? false;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    message.ledgerSeq = (object.ledgerSeq !== undefined && object.ledgerSeq !== null) ? BigInt(object.ledgerSeq) : 0n;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseListRoutesRequest(): ListRoutesRequest {
+  return { actor: "" };
+}
+
+export const ListRoutesRequest: MessageFns<ListRoutesRequest> = {
+  encode(message: ListRoutesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actor !== "") {
+      writer.uint32(10).string(message.actor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRoutesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRoutesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRoutesRequest>): ListRoutesRequest {
+    return ListRoutesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRoutesRequest>): ListRoutesRequest {
+    const message = createBaseListRoutesRequest();
+    message.actor = object.actor ?? "";
+    return message;
+  },
+};
+
+function createBaseListRoutesResponse(): ListRoutesResponse {
+  return { routes: [], posture: "" };
+}
+
+export const ListRoutesResponse: MessageFns<ListRoutesResponse> = {
+  encode(message: ListRoutesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.routes) {
+      Route.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.posture !== "") {
+      writer.uint32(18).string(message.posture);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRoutesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRoutesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.routes.push(Route.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.posture = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRoutesResponse>): ListRoutesResponse {
+    return ListRoutesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRoutesResponse>): ListRoutesResponse {
+    const message = createBaseListRoutesResponse();
+    message.routes = object.routes?.map((e) => Route.fromPartial(e)) || [];
+    message.posture = object.posture ?? "";
+    return message;
+  },
+};
+
+function createBaseRoute(): Route {
+  return {
+    id: "",
+    title: "",
+    owner: "",
+    lane: "",
+    as: "",
+    requiredMaturity: "",
+    dataClass: "",
+    openbaoPath: "",
+    fields: [],
+    tool: [],
+    fetchCapable: false,
+    execCapable: false,
+    actors: [],
+  };
+}
+
+export const Route: MessageFns<Route> = {
+  encode(message: Route, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    if (message.lane !== "") {
+      writer.uint32(34).string(message.lane);
+    }
+    if (message.as !== "") {
+      writer.uint32(42).string(message.as);
+    }
+    if (message.requiredMaturity !== "") {
+      writer.uint32(50).string(message.requiredMaturity);
+    }
+    if (message.dataClass !== "") {
+      writer.uint32(58).string(message.dataClass);
+    }
+    if (message.openbaoPath !== "") {
+      writer.uint32(66).string(message.openbaoPath);
+    }
+    for (const v of message.fields) {
+      writer.uint32(74).string(v!);
+    }
+    for (const v of message.tool) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.fetchCapable !== false) {
+      writer.uint32(88).bool(message.fetchCapable);
+    }
+    if (message.execCapable !== false) {
+      writer.uint32(96).bool(message.execCapable);
+    }
+    for (const v of message.actors) {
+      RouteActor.encode(v!, writer.uint32(106).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Route {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoute();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lane = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.as = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requiredMaturity = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dataClass = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.openbaoPath = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.fields.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.tool.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.fetchCapable = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.execCapable = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.actors.push(RouteActor.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Route>): Route {
+    return Route.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Route>): Route {
+    const message = createBaseRoute();
+    message.id = object.id ?? "";
+    message.title = object.title ?? "";
+    message.owner = object.owner ?? "";
+    message.lane = object.lane ?? "";
+    message.as = object.as ?? "";
+    message.requiredMaturity = object.requiredMaturity ?? "";
+    message.dataClass = object.dataClass ?? "";
+    message.openbaoPath = object.openbaoPath ?? "";
+    message.fields = object.fields?.map((e) => e) || [];
+    message.tool = object.tool?.map((e) => e) || [];
+    message.fetchCapable = object.fetchCapable ?? false;
+    message.execCapable = object.execCapable ?? false;
+    message.actors = object.actors?.map((e) => RouteActor.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRouteActor(): RouteActor {
+  return { name: "", maturity: "", usable: false, refusal: "" };
+}
+
+export const RouteActor: MessageFns<RouteActor> = {
+  encode(message: RouteActor, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.maturity !== "") {
+      writer.uint32(18).string(message.maturity);
+    }
+    if (message.usable !== false) {
+      writer.uint32(24).bool(message.usable);
+    }
+    if (message.refusal !== "") {
+      writer.uint32(34).string(message.refusal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RouteActor {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRouteActor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maturity = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.refusal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RouteActor>): RouteActor {
+    return RouteActor.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RouteActor>): RouteActor {
+    const message = createBaseRouteActor();
+    message.name = object.name ?? "";
+    message.maturity = object.maturity ?? "";
+    message.usable = object.usable ?? false;
+    message.refusal = object.refusal ?? "";
+    return message;
+  },
+};
+
 function createBaseGetAuthoritiesRequest(): GetAuthoritiesRequest {
   return {};
 }
@@ -1315,7 +2461,7 @@ export const Actor: MessageFns<Actor> = {
 };
 
 function createBaseExplainRequest(): ExplainRequest {
-  return { sign: undefined, ask: false };
+  return { sign: undefined, ask: false, fetch: undefined };
 }
 
 export const ExplainRequest: MessageFns<ExplainRequest> = {
@@ -1325,6 +2471,9 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
     }
     if (message.ask !== false) {
       writer.uint32(16).bool(message.ask);
+    }
+    if (message.fetch !== undefined) {
+      FetchRequest.encode(message.fetch, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1358,6 +2507,14 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
             message.ask = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fetch = FetchRequest.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1379,6 +2536,9 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
       ? SignRequest.fromPartial(object.sign)
       : undefined;
     message.ask = object.ask ?? false;
+    message.fetch = (object.fetch !== undefined && object.fetch !== null)
+      ? FetchRequest.fromPartial(object.fetch)
+      : undefined;
     return message;
   },
 };
@@ -3144,6 +4304,27 @@ export const WardenDefinition = {
       requestType: ExplainRequest as typeof ExplainRequest,
       requestStream: false,
       responseType: ExplainResponse as typeof ExplainResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The value of a catalogued secret, from the system that owns it. The ledger record is durable on disk
+     * before the value is released.
+     */
+    fetch: {
+      name: "Fetch",
+      requestType: FetchRequest as typeof FetchRequest,
+      requestStream: false,
+      responseType: FetchResponse as typeof FetchResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The routes that the actors of this caller may ask for; an administrator sees all. */
+    listRoutes: {
+      name: "ListRoutes",
+      requestType: ListRoutesRequest as typeof ListRoutesRequest,
+      requestStream: false,
+      responseType: ListRoutesResponse as typeof ListRoutesResponse,
       responseStream: false,
       options: {},
     },

@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Caller } from '../callers/caller.ts';
+import { WardenError } from '../kernel/errors.ts';
+import { Secret } from '../kernel/secret.ts';
+import type { ToolRunner } from './tool-runner.ts';
+
+export interface ProcessToolOptions {
+  /** The daemon's own. */
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  /** Folders where bare names are looked for, and the tool's PATH. */
+  readonly path: readonly string[];
+  /** BAO_ADDR and the like: never the caller's. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly maxBytes?: number;
+}
+
+const TIMEOUT_MS = 25_000;
+const MAX_BYTES = 1024 * 1024;
+/** Tools at work at once, whoever asked: each is a process. */
+const MAX_RUNNING = 16;
+const SETPRIV = '/usr/bin/setpriv';
+
+/**
+ * Runs tools as the caller: its uid, gid, groups and working folder, an environment that holds nothing of the
+ * daemon's, no stdin, and stderr thrown away, since nobody knows what a tool writes there. All of its processes end
+ * with the request.
+ */
+export function createToolRunner(options: ProcessToolOptions): ToolRunner {
+  const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
+  let running = 0;
+  return {
+    async run({ argv, caller, token, signal }) {
+      const identity = becoming(caller, options);
+      const [name = '', ...args] = argv;
+      const program = await find(name, options.path);
+      const cwd = await readlink(`/proc/${caller.pid}/cwd`).catch(() => '/');
+      const account = await accountOf(caller.uid);
+      signal.throwIfAborted();
+      if (running >= MAX_RUNNING) {
+        throw new WardenError('tool_failed', `${MAX_RUNNING} tools run already`, { hint: 'ask again in a moment' });
+      }
+      running += 1;
+      try {
+        const [file = '', ...rest] = [...identity, program, ...args];
+        const child = spawn(file, rest, {
+          cwd,
+          env: {
+            PATH: options.path.join(':'),
+            HOME: account.home,
+            USER: account.name,
+            LOGNAME: account.name,
+            LANG: 'C.UTF-8',
+            ...options.env,
+            ...tokenVariable(token),
+          },
+          stdio: ['ignore', 'pipe', 'ignore'],
+          // A process group of its own, so that what the tool started ends with it.
+          detached: true,
+        });
+        return await collect(child, { name, timeoutMs, maxBytes, signal });
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+/** What stands before the command line so that it runs as the caller. @throws WardenError route_unusable | caller_confined */
+function becoming(caller: Caller, own: ProcessToolOptions): readonly string[] {
+  if (caller.unmapped?.uid === true || caller.unmapped?.gid === true) {
+    throw new WardenError('route_unusable', 'the user of the calling process has no number here');
+  }
+  if (own.uid !== 0) {
+    if (caller.uid !== own.uid) {
+      throw new WardenError(
+        'route_unusable',
+        `this daemon runs as uid ${own.uid} and cannot run a tool as uid ${caller.uid}`,
+        {
+          hint: 'ask a daemon of your own (user mode), or one that runs as root',
+        },
+      );
+    }
+    const held = new Set([caller.gid, ...caller.groups]);
+    if ([own.gid, ...own.groups].every((group) => held.has(group))) return [];
+    throw new WardenError('caller_confined', 'the caller has given up groups that the tool would have');
+  }
+  const groups = caller.groups.length === 0 ? ['--clear-groups'] : ['--groups', caller.groups.join(',')];
+  // Node's own uid option would leave no groups at all.
+  return [
+    SETPRIV,
+    '--reuid',
+    String(caller.uid),
+    '--regid',
+    String(caller.gid),
+    ...groups,
+    '--pdeathsig',
+    'KILL',
+    '--',
+  ];
+}
+
+async function find(name: string, path: readonly string[]): Promise<string> {
+  const candidates = name.startsWith('/') ? [name] : path.map((folder) => join(folder, name));
+  for (const candidate of candidates) {
+    if (
+      await access(candidate, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
+  }
+  throw new WardenError('tool_failed', `there is no program ${name}`, {
+    hint: `install it in one of ${path.join(', ')}, or write its whole path into tool.argv of the route`,
+  });
+}
+
+interface Account {
+  readonly name: string;
+  readonly home: string;
+}
+
+async function accountOf(uid: number): Promise<Account> {
+  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  for (const line of passwd.split('\n')) {
+    const [name = '', , number, , , home = '/'] = line.split(':');
+    if (number === String(uid)) return { name, home };
+  }
+  return { name: String(uid), home: '/' };
+}
+
+function tokenVariable(token: Secret | null): Record<string, string> {
+  return token === null ? {} : { BAO_TOKEN: token.reveal().toString('latin1') };
+}
+
+interface Bounds {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+function collect(child: ChildProcess, { name, timeoutMs, maxBytes, signal }: Bounds): Promise<Secret> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let failure: WardenError | null = null;
+    const kill = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+      // A grandchild in a group of its own may hold the pipe open for ever.
+      child.stdout?.destroy();
+    };
+    const fail = (message: string, cause?: unknown): void => {
+      failure ??= new WardenError('tool_failed', message, cause === undefined ? {} : { cause });
+      kill();
+    };
+    const onAbort = (): void => fail(`${name} was stopped: nobody waits for it any more`);
+    const timer = setTimeout(() => fail(`${name} gave no value within ${timeoutMs / 1000} s`), timeoutMs);
+    signal.addEventListener('abort', onAbort);
+    child.stdout?.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > maxBytes) fail(`${name} wrote more than ${maxBytes} bytes`);
+      else chunks.push(chunk);
+    });
+    child.once('error', (cause: NodeJS.ErrnoException) =>
+      fail(`${name} could not be started (${cause.code ?? 'unknown'})`),
+    );
+    child.once('close', (code, killedBy) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      kill();
+      const output = new Secret(Buffer.concat(chunks));
+      for (const chunk of chunks) chunk.fill(0);
+      if (failure === null && code !== 0) {
+        failure = new WardenError('tool_failed', `${name} ended with ${killedBy ?? `exit code ${code}`}`);
+      }
+      if (failure === null) return resolve(output);
+      output.dispose();
+      reject(failure);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import type { Caller } from '../callers/caller.ts';
+import type { Secret } from '../kernel/secret.ts';
+
+export interface ToolRequest {
+  /** Placeholders filled in. */
+  readonly argv: readonly string[];
+  /** As whom, and where. */
+  readonly caller: Caller;
+  /** The caller's OpenBao token, where the owner is OpenBao. */
+  readonly token: Secret | null;
+  readonly signal: AbortSignal;
+}
+
+/** Runs the owner's own tool. A port: operations know this and nothing of processes. */
+export interface ToolRunner {
+  /** All that it wrote to stdout, ending well. @throws WardenError tool_failed | route_unusable */
+  run(request: ToolRequest): Promise<Secret>;
+}

@@ -1,0 +1,95 @@
+import type { Caller } from '../callers/caller.ts';
+import type { Actor } from '../inventory/actor.ts';
+import { WardenError } from '../kernel/errors.ts';
+import type { EnvPosture } from '../kernel/posture.ts';
+import type { Secret } from '../kernel/secret.ts';
+import type { Lanes } from './lanes.ts';
+import { locationFor, type Route } from './route.ts';
+import type { Authority, ReadEvidence, ReadRequest, WrappedSecret } from './secret-store.ts';
+import { argvFor, secretIn } from './tool-output.ts';
+
+export interface WalkRequest {
+  readonly route: Route;
+  readonly posture: EnvPosture;
+  /** Among the route's fields. */
+  readonly fields: readonly string[];
+  readonly actor: Pick<Actor, 'name' | 'tenant'>;
+  readonly caller: Caller;
+  /** The caller's OpenBao token, for this one request; null where it sent none. */
+  readonly token: Secret | null;
+  /** 0: the values themselves. */
+  readonly wrapSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** What the owner gave. Whoever holds it disposes of it. */
+export interface Walked {
+  readonly fields: ReadonlyMap<string, Secret>;
+  readonly wrapped: WrappedSecret | null;
+  /** Null for a tool, which tells nothing of itself. */
+  readonly evidence: ReadEvidence | null;
+  /** Overwrites every value. */
+  dispose(): void;
+  /** Gives back what was made for this request and is not released after all. Never throws. */
+  undo(): Promise<void>;
+}
+
+/**
+ * Goes to the owner and nowhere else. That the workload may have the secret has been decided before.
+ * @throws WardenError token_missing | route_unusable | secret_missing | owner_refused | owner_unavailable | tool_failed
+ */
+export function walkRoute(lanes: Lanes, request: WalkRequest): Promise<Walked> {
+  return request.route.lane === 'tool' ? walkTool(lanes, request) : walkStore(lanes, request, request.route.lane);
+}
+
+async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest['lane']): Promise<Walked> {
+  const { route, posture, fields, wrapSeconds, signal } = walk;
+  const location = locationFor(route, posture);
+  if (store === null || location === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
+  const authority = authorityOf(walk, store.double);
+  const read: ReadRequest = { lane, location, fields, authority, signal };
+  const { fields: values, evidence } = await store.read(read);
+  const dispose = (): void => {
+    for (const value of values.values()) value.dispose();
+  };
+  const undo = async (): Promise<void> => {
+    if (evidence.leaseId !== '') await store.release(evidence.leaseId, authority);
+  };
+  if (wrapSeconds === 0) return { fields: values, wrapped: null, evidence, dispose, undo };
+  try {
+    const wrapped = await store.wrap(values, wrapSeconds, read);
+    return { fields: new Map(), wrapped, evidence, dispose: () => wrapped.token.dispose(), undo };
+  } catch (error) {
+    await undo();
+    throw error;
+  } finally {
+    dispose();
+  }
+}
+
+/** A double takes anybody: there is nothing to protect. */
+function authorityOf({ route, token }: WalkRequest, double: boolean): Authority {
+  if (route.as === 'daemon' || double) return { as: 'daemon' };
+  if (token === null)
+    throw new WardenError('token_missing', 'the route is walked with your own OpenBao token, and there is none');
+  return { as: 'caller', token };
+}
+
+async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
+  const { route, actor, caller, token, wrapSeconds, signal } = walk;
+  if (route.tool === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
+  if (wrapSeconds > 0) {
+    throw new WardenError('route_unusable', 'the value of a tool cannot be wrapped: no store has it in its keeping', {
+      hint: 'leave --wrap-ttl out',
+    });
+  }
+  const argv = argvFor(route.tool, actor);
+  const output = await tools.run({ argv, caller, token: route.owner === 'openbao' ? token : null, signal });
+  try {
+    const value = secretIn(output.reveal(), route.tool.output);
+    const fields = new Map([[route.tool.output.field, value]]);
+    return { fields, wrapped: null, evidence: null, dispose: () => value.dispose(), undo: async () => {} };
+  } finally {
+    output.dispose();
+  }
+}
