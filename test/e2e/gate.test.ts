@@ -292,7 +292,7 @@ describe('the break-glass', () => {
 
   /** `warden` as a person at a terminal runs it: `script` makes one. */
   async function atTerminal(args: string, socket: string): Promise<string> {
-    const command = `${process.execPath} ${builtPrograms().warden} ${args} --socket ${socket}`;
+    const command = `'${process.execPath}' '${builtPrograms().warden}' ${args} --socket ${socket}`;
     const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', NO_COLOR: '1' };
     const { stdout } = await run('script', ['-qec', command, '/dev/null'], { env });
     return stdout;
