@@ -45,6 +45,8 @@ export function judgeFailure(
         ? fault('sealed', 'OpenBao is sealed')
         : fault('server_error', 'OpenBao failed with HTTP 503');
   }
+  // What a node says between unsealing and leading.
+  if (status >= 500 && said.includes('local node not active')) return fault('standby', 'no node of OpenBao leads yet');
   if (status >= 500) return fault('server_error', `OpenBao failed with HTTP ${status}`);
   if (status >= 400 && errors !== null) return fault('rejected', 'OpenBao rejected the request');
   return fault('answer', `HTTP ${status} is no answer of OpenBao`);

@@ -181,6 +181,12 @@ const FAULTS: readonly (readonly [string, Behaviour, OpenBaoFaultKind, RegExp])[
   ],
   ['500', json(errors('internal error'), 500), 'server_error', /HTTP 500/],
   ['502 without a body', (socket) => socket.write(answer(502, '')), 'server_error', /HTTP 502/],
+  [
+    '500 of a node that does not lead yet',
+    json(errors('local node not active but active cluster node not found'), 500),
+    'standby',
+    /leads yet/,
+  ],
   ['501', json(errors(), 501), 'not_initialised', /not initialised/],
   ['472', json({}, 472), 'standby', /standby/],
   ['473', json({}, 473), 'standby', /standby/],

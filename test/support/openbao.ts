@@ -79,6 +79,7 @@ export async function devServer(): Promise<RealServer> {
 }
 
 export interface FileServer {
+  /** An `https` one where it was given a certificate. */
   readonly address: string;
   readonly auditFile: string;
   start(): Promise<void>;
@@ -87,19 +88,27 @@ export interface FileServer {
   remove(): Promise<void>;
 }
 
-/** A real OpenBao on disk, with a file audit device: sealed at every start, empty at the first. */
-export async function fileServer(): Promise<FileServer> {
+/** A real OpenBao on disk (raft, one node), with a file audit device: sealed at every start, empty at the first. */
+export async function fileServer(cert?: { readonly cert: string; readonly key: string }): Promise<FileServer> {
   const folder = await mkdtemp(join(tmpdir(), 'warden-bao-'));
   const port = await freePort();
+  const clusterPort = await freePort();
   const auditFile = join(folder, 'audit.log');
   const config = join(folder, 'bao.hcl');
   await mkdir(join(folder, 'data'));
+  const certFile = join(folder, 'cert.pem');
+  const keyFile = join(folder, 'key.pem');
+  if (cert !== undefined)
+    await Promise.all([writeFile(certFile, cert.cert), writeFile(keyFile, cert.key, { mode: 0o600 })]);
+  const transport =
+    cert === undefined ? 'tls_disable = true' : `tls_cert_file = "${certFile}"\n  tls_key_file = "${keyFile}"`;
   await writeFile(
     config,
     [
-      `storage "file" { path = "${join(folder, 'data')}" }`,
-      `listener "tcp" {\n  address = "127.0.0.1:${port}"\n  tls_disable = true\n}`,
-      `api_addr = "http://127.0.0.1:${port}"`,
+      `storage "raft" {\n  path = "${join(folder, 'data')}"\n  node_id = "one"\n}`,
+      `cluster_addr = "http://127.0.0.1:${clusterPort}"`,
+      `listener "tcp" {\n  address = "127.0.0.1:${port}"\n  ${transport}\n}`,
+      `api_addr = "${cert === undefined ? 'http' : 'https'}://127.0.0.1:${port}"`,
       `audit "file" "file" {\n  options {\n    file_path = "${auditFile}"\n  }\n}`,
     ].join('\n'),
   );
@@ -109,7 +118,7 @@ export async function fileServer(): Promise<FileServer> {
     running = null;
   };
   return {
-    address: `http://127.0.0.1:${port}`,
+    address: `${cert === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     auditFile,
     async start() {
       running = await start(['server', `-config=${config}`], {}, /OpenBao server started!/);
@@ -204,4 +213,24 @@ export async function countingProxy(target: string): Promise<CountingProxy> {
       await once(server, 'close');
     },
   };
+}
+
+/** Initialises an empty server with five key shares of which three unseal it. */
+export async function initialise(address: string): Promise<{ readonly api: Api; readonly keys: readonly string[] }> {
+  const bare = apiOf(address, '');
+  const { body } = await bare.call('PUT', 'sys/init', { token: null, body: { secret_shares: 5, secret_threshold: 3 } });
+  const { keys, root_token: root } = body as { keys: string[]; root_token: string };
+  return { api: apiOf(address, root), keys };
+}
+
+/** Puts in so many of the keys; resolves to whether it is still sealed. */
+export async function unseal(api: Api, keys: readonly string[]): Promise<boolean> {
+  let sealed = true;
+  for (const key of keys) {
+    const { body } = await api.call('PUT', 'sys/unseal', { token: null, body: { key } });
+    sealed = (body as { sealed: boolean }).sealed;
+  }
+  // A node that was just unsealed is no leader yet.
+  while (!sealed && (await api.call('GET', 'sys/health', { token: null })).status !== 200);
+  return sealed;
 }
