@@ -144,6 +144,8 @@ if (goal === 'test') {
       gcc: 'gcc',
       'libssl-dev': '/usr/include/openssl/evp.h',
       'util-linux': 'setpriv',
+      chromium: 'chromium',
+      'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
     },
     { required: true },
   );
