@@ -51,6 +51,30 @@ const FILTERS: Readonly<Record<string, OptionSpec>> = {
   since: { type: 'string', value: 'TIME', summary: 'from then on: 2h, 7d or 2026-06-24T10:00:00Z' },
   until: { type: 'string', value: 'TIME', summary: 'up to then, in the same forms' },
 };
+const ROUTE_REQUEST: Readonly<Record<string, OptionSpec>> = {
+  actor: { type: 'string', value: 'ACTOR', summary: 'the workload that the secret is for', complete: 'actor' },
+  field: { type: 'string', value: 'NAME', multiple: true, summary: 'only this field; repeatable with --json' },
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'FILE',
+    summary: 'where the value goes, with mode 0600; stdout by default',
+    complete: 'file',
+  },
+  'wrap-ttl': {
+    type: 'string',
+    value: 'TIME',
+    summary: 'a single-use wrapping token of OpenBao instead of the value',
+  },
+  reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
+  ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
+  'id-token-file': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
+    complete: 'file',
+  },
+};
 const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;
 type ValueOption = Omit<OptionSpec, 'summary'>;
 const POSTURE: ValueOption = { type: 'string', value: 'POSTURE', complete: ['dev', 'test', 'prod'] };
@@ -170,6 +194,43 @@ export const COMMANDS: readonly Command[] = [
       { run: 'warden issue atm-backup --out backup_key', says: 'backup_key, backup_key.pub and backup_key-cert.pub' },
     ],
     load: () => online('issue'),
+  },
+  {
+    name: 'access',
+    summary: 'list the routes to secrets that you may ask for, and say what would happen on one',
+    positionals: [{ name: 'ROUTE', required: false }],
+    options: {
+      ...ROUTE_REQUEST,
+      fetch: { type: 'boolean', summary: 'walk it: the same as warden fetch' },
+      ask: { type: 'boolean', summary: 'ask the decision point for real; that is recorded' },
+    },
+    notes: [
+      'With a ROUTE: every step up to the owner, who is not asked, and what stands in the way. Actors whom the lattice refuses stand in brackets.',
+      'Exit code 0 where it would be released or the decision point would be asked, 1 where it would be refused, 4 for a fault.',
+    ],
+    examples: [
+      { run: 'warden access', says: 'what there is, what it needs, and for which of your actors' },
+      { run: 'warden access npm-publish --actor agt-release', says: 'what would happen now, and why' },
+    ],
+    load: () => online('access'),
+  },
+  {
+    name: 'fetch',
+    summary: 'get a secret value through its route',
+    positionals: [{ name: 'ROUTE', required: true }],
+    options: ROUTE_REQUEST,
+    notes: [
+      'The value goes to stdout as it is, with a newline after it on a terminal only. A route with several fields wants --field, or --json for all.',
+      'A route that is walked as you needs your OpenBao token: BAO_TOKEN (set but empty means none), VAULT_TOKEN, else ~/.vault-token. It is sent for this one request.',
+      'Without --actor: the one actor that admits you.',
+    ],
+    examples: [
+      { run: 'warden fetch npm-publish --actor agt-release', says: 'the value, for a pipe' },
+      { run: 'warden fetch db-reader --json', says: 'all fields of one lease, with the evidence' },
+      { run: 'warden fetch npm-publish --output token', says: 'into a file of mode 0600' },
+      { run: 'warden fetch npm-publish --wrap-ttl 5m', says: 'a wrapping token: bao unwrap -field=token TOKEN' },
+    ],
+    load: () => online('fetch'),
   },
   {
     name: 'ca',
@@ -537,6 +598,17 @@ export const COMMANDS: readonly Command[] = [
       },
     ],
     load: () => offline('doubleFlexAuth'),
+  },
+  {
+    name: 'double materialize',
+    summary: 'write doubles of bao and key-cape: executables with synthetic values, for working offline',
+    positionals: [{ name: 'DIR', required: true, complete: 'folder' }],
+    options: {},
+    notes: [
+      'For dev and tests; refuses where the config in force says prod. Values are the same for the same path until the doubles are written anew.',
+    ],
+    examples: [{ run: 'warden double materialize doubles', says: 'doubles/bao and doubles/key-cape' }],
+    load: () => offline('doubleMaterialize'),
   },
   {
     name: 'demo',

@@ -1,5 +1,6 @@
 import { run as check } from './commands/check.ts';
 import { run as doubleFlexAuth } from './commands/double-flex-auth.ts';
+import { run as doubleMaterialize } from './commands/double-materialize.ts';
 import { run as init } from './commands/init.ts';
 import { run as inventoryScorecard } from './commands/inventory-scorecard.ts';
 import { run as policy } from './commands/policy.ts';
@@ -17,6 +18,7 @@ import { run as registryCheck } from './commands/registry-check.ts';
 export const offlineCommands = {
   check,
   doubleFlexAuth,
+  doubleMaterialize,
   init,
   inventoryScorecard,
   policy,

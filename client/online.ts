@@ -1,3 +1,4 @@
+import { run as access } from './commands/access.ts';
 import { run as actors } from './commands/actors.ts';
 import { run as breakGlass } from './commands/break-glass.ts';
 import { run as ca } from './commands/ca.ts';
@@ -5,6 +6,7 @@ import { run as completion } from './commands/completion.ts';
 import { run as demo } from './commands/demo.ts';
 import { run as explain } from './commands/explain.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
+import { run as fetch } from './commands/fetch.ts';
 import { run as help } from './commands/help.ts';
 import { run as issue } from './commands/issue.ts';
 import { run as ledgerAccept } from './commands/ledger-accept.ts';
@@ -19,6 +21,7 @@ import { run as version } from './commands/version.ts';
 
 /** Every command that reads no config files, but for `sign`, which has a bundle to itself. */
 export const onlineCommands = {
+  access,
   actors,
   breakGlass,
   ca,
@@ -26,6 +29,7 @@ export const onlineCommands = {
   demo,
   explain,
   explainSign,
+  fetch,
   help,
   issue,
   ledgerAccept,

@@ -32,7 +32,7 @@ export function escapeJson(text: string): string {
 
 interface Stream {
   readonly isTTY?: boolean;
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
 }
 
 export interface OutputOptions {
@@ -90,7 +90,7 @@ export class Output {
   }
 
   /** Bytes that were asked for as they are: a file's content for a pipe. Never text of someone else's choosing. */
-  raw(text: string): void {
+  raw(text: string | Uint8Array): void {
     this.#stdout.write(text);
   }
 

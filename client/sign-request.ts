@@ -23,7 +23,7 @@ export function readSignRequest(invocation: Invocation, publicKey: string, purpo
 }
 
 /** The ID token of --id-token-file, else of WARDEN_ID_TOKEN, else "". Never shown, never written. */
-function readIdToken({ args, env }: Invocation): string {
+export function readIdToken({ args, env }: Invocation): string {
   const file = args.string('id-token-file');
   if (file === undefined) return (env.WARDEN_ID_TOKEN ?? '').trim();
   if (file === '-' && args.command.options.pubkey !== undefined && args.string('pubkey') === '-') {

@@ -7,7 +7,7 @@ const RETRY_MS = 5;
  * stdout or stderr by its descriptor: everything is written when `write` returns, so that the process may end at
  * any time, and none of Node's stream machinery is loaded. A reader that left ends the process quietly.
  */
-export function stdio(fd: 1 | 2): { readonly isTTY: boolean; write(text: string): void } {
+export function stdio(fd: 1 | 2): { readonly isTTY: boolean; write(text: string | Uint8Array): void } {
   return {
     get isTTY() {
       return isatty(fd);

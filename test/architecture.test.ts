@@ -44,6 +44,9 @@ const CLIENT_MAY_IMPORT = [
 
 /** Where `Secret.reveal()` may be called. */
 const MAY_REVEAL: readonly string[] = [
+  'src/access/openbao-store.ts',
+  'src/access/process-tool.ts',
+  'src/access/walk.ts',
   'src/http/pem.ts',
   'src/openbao/encode.ts',
   'src/policy/bearer.ts',
@@ -52,7 +55,7 @@ const MAY_REVEAL: readonly string[] = [
 
 /** Boundaries where bytes from outside become values: zod belongs here and nowhere else. */
 const MAY_VALIDATE =
-  /^(src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/posture\/promotion-record\.ts|src\/registry\/|src\/doubles\/)/;
+  /^(src\/access\/openbao-store\.ts|src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/posture\/promotion-record\.ts|src\/registry\/|src\/doubles\/)/;
 
 /** Decisions: values in, values out. */
 const PURE = [
@@ -64,6 +67,7 @@ const PURE = [
   /^src\/signing\/(plan|finish-plan|key-id|posture-rule|check-issued|certificate-fields|serial)\.ts$/,
   /^src\/policy\/(denial|fault-rule|question|question-key|subject|decision|parse-answer)\.ts$/,
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,
+  /^src\/access\/(confinement|route|route-question|tool-output|owner-refusal|walk)\.ts$/,
   /^src\/operations\//,
 ];
 const IMPURE =

@@ -1,8 +1,7 @@
 import { startFlexAuthDouble } from '../../src/doubles/flex-auth-server.ts';
-import { WardenError } from '../../src/kernel/errors.ts';
 import { usageError } from '../args.ts';
-import { loadFolder, namedConfigFolder } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
+import { refuseInProd } from '../refuse-in-prod.ts';
 import { reportError } from '../report-error.ts';
 
 /** Serves until it is told to stop. A stand-in has no business where prod is in force. */
@@ -34,20 +33,4 @@ export async function run(invocation: Invocation): Promise<number> {
   await stopped;
   await double.close();
   return 0;
-}
-
-/** @throws WardenError posture_forbids | config_invalid where the posture cannot be told */
-async function refuseInProd(invocation: Invocation): Promise<void> {
-  const { dir, config, empty } = await loadFolder(namedConfigFolder(invocation));
-  if (empty) return;
-  if (config === null) {
-    throw new WardenError('config_invalid', `the config in ${dir} does not hold, so its posture cannot be told`, {
-      hint: 'mend it (warden check), or name another folder with --config',
-    });
-  }
-  if (config.settings.posture === 'prod') {
-    throw new WardenError('posture_forbids', `the config in ${dir} says prod, and doubles do not run there`, {
-      hint: 'run it with the --config of a dev or test folder',
-    });
-  }
 }
