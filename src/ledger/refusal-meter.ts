@@ -6,6 +6,21 @@ const METERED: ReadonlySet<string> = new Set([
   'rate_limited',
   'concurrency_limited',
   'connection_limited',
+  'caller_gone',
+  'caller_changed',
+  'break_glass_forbidden',
+]);
+
+/**
+ * What is looked at before the caller is: metered as long as no actor admitted it (its record has no type of actor
+ * then), or a stranger's broken keys would be the flood.
+ */
+const METERED_FOR_STRANGERS: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'public_key_malformed',
+  'public_key_unsupported',
+  'public_key_too_weak',
+  'public_key_is_certificate',
 ]);
 
 export const WINDOW_MS = 60_000;
@@ -34,7 +49,7 @@ export class RefusalMeter {
 
   /** Null where this refusal is of no metered kind. `isNew` where it is the first of its caller: record it. */
   offer(entry: LedgerEntry, now: number): { window: RefusalWindow; isNew: boolean } | null {
-    if (entry.reason === undefined || !METERED.has(entry.reason)) return null;
+    if (!isMetered(entry)) return null;
     const { key, uid, shared } = this.#keyFor(entry.caller);
     const known = this.#windows.get(key);
     if (known !== undefined) {
@@ -82,6 +97,11 @@ export class RefusalMeter {
       ? { key: `${uid}:*`, uid, shared: true }
       : { key: '*', uid: null, shared: true };
   }
+}
+
+function isMetered({ reason, actor_type }: LedgerEntry): boolean {
+  if (reason === undefined) return false;
+  return METERED.has(reason) || (actor_type === undefined && METERED_FOR_STRANGERS.has(reason));
 }
 
 /** One record for all that were counted: who, why last, how many. Of several callers no pid or executable is claimed. */

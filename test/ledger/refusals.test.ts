@@ -69,6 +69,34 @@ describe('refusals', () => {
     expect(records(dir)).toHaveLength(5);
   });
 
+  it.each([
+    'caller_gone',
+    'caller_changed',
+    'break_glass_forbidden',
+    'invalid_request',
+    'public_key_malformed',
+    'public_key_unsupported',
+    'public_key_too_weak',
+    'public_key_is_certificate',
+  ])('of a caller that no actor admitted are counted whatever it was refused for: %s', async (reason) => {
+    const dir = temporaryFolder();
+    const { ledger } = await openLedger(dir);
+    for (let n = 0; n < 5; n += 1) await ledger.appendRefusal(refusal({ reason }));
+    await closeLedger(ledger);
+    expect(records(dir).map((record) => [record.reason, record.count])).toEqual([
+      [reason, undefined],
+      [reason, 4],
+    ]);
+  });
+
+  it('for a key that an admitted caller may not use are recorded one by one', async () => {
+    const dir = temporaryFolder();
+    const { ledger } = await openLedger(dir);
+    const entry = refusal({ reason: 'public_key_unsupported', actor_type: 'agt' });
+    for (let n = 0; n < 5; n += 1) await ledger.appendRefusal(entry);
+    expect(records(dir)).toHaveLength(5);
+  });
+
   it('in a flood of 100,000 by one caller take two records, and releases go on in between', async () => {
     const dir = temporaryFolder();
     const { ledger } = await openLedger(dir, { checkpointEvery: 100_000 });
