@@ -43,7 +43,9 @@ export const REASONS = {
   actor_type_mismatch: refused('mend the type in the registry or in inventory.yaml, then hand the registry over again'),
   unknown_actor_resource: refused('hand the registry over again: warden registry build'),
   missing_fingerprint: refused('send a public key'),
-  policy_unavailable: unavailable('see `warden doctor`: the decision point does not answer'),
+  policy_unavailable: unavailable(
+    'bring the decision point at policy.flex_auth_url back; `warden status` shows its state',
+  ),
   policy_answer_invalid: unavailable('tell the owner of the decision point: its answer breaks the contract'),
   break_glass_forbidden: refused('`policy.break_glass.callers` in warden.yaml names who may'),
   // a route

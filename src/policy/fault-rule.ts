@@ -41,7 +41,7 @@ export function errorOfFault(fault: PolicyFault): WardenError {
     case 'untrusted':
       return new WardenError('policy_unavailable', 'the decision point could not show that it is the one configured', {
         cause,
-        hint: 'see `warden doctor`, and policy.auth and policy.ca_file in warden.yaml',
+        hint: 'see `warden status`, and policy.auth and policy.ca_file in warden.yaml',
       });
     case 'overloaded':
       return new WardenError('policy_unavailable', 'too many requests wait for the decision point', {

@@ -134,7 +134,9 @@ describe('warden smoke policy', () => {
     expect(await report).toEqual({
       exit: 2,
       evidence: [],
-      problems: ['the decision point does not answer: see `warden doctor`: the decision point does not answer'],
+      problems: [
+        'the decision point does not answer: bring the decision point at policy.flex_auth_url back; `warden status` shows its state',
+      ],
     });
     expect(asked).toEqual([]);
   });
