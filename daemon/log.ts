@@ -1,13 +1,12 @@
-import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { lineSink } from './line-sink.ts';
 
 export type Log = Logger;
 
 /**
- * Structured lines on stderr; on a terminal the same fields in a form for eyes. Written synchronously: an
- * asynchronous log loses its last words at SIGKILL. Redaction by path is the second net; the first is that
- * values are of type Secret and print as such.
+ * Structured lines on stderr; on a terminal the same fields in a form for eyes. Redaction by path is the second net;
+ * the first is that values are of type Secret and print as such.
  */
 export function createLog(level = process.env.WARDEN_LOG_LEVEL ?? 'info'): Log {
   const options = {
@@ -17,17 +16,13 @@ export function createLog(level = process.env.WARDEN_LOG_LEVEL ?? 'info'): Log {
     formatters: { level: (label: string) => ({ level: label }) },
     redact: ['token', '*.token', 'id_token', '*.id_token', 'password', '*.password'],
   };
-  if (isatty(2)) return pino(options, terminal);
-  return pino(options, pino.destination({ dest: 2, sync: true, minLength: 0 }));
+  return pino(options, lineSink(isatty(2) ? forEyes : (line) => line));
 }
 
-const terminal: DestinationStream = {
-  write(line: string) {
-    writeSync(2, `${forEyes(line)}\n`);
-  },
-};
-
-/** `12:00:01 info  listening socket=/run/…`. Values are JSON where they hold anything but plain characters. */
+/**
+ * `12:00:01 info  listening socket=/run/…`. Values are JSON where they hold anything but plain characters, and what
+ * JSON leaves as it is (C1 controls, which terminals obey; bidirectional overrides) is escaped too.
+ */
 export function forEyes(line: string): string {
   const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const shown = Object.entries(fields)
@@ -36,5 +31,8 @@ export function forEyes(line: string): string {
       ([key, value]) =>
         `${key}=${typeof value === 'string' && /^[\w./:@+-]+$/.test(value) ? value : JSON.stringify(value)}`,
     );
-  return [String(time).slice(11, 19), String(level).padEnd(5), msg, ...shown].join(' ');
+  const text = [String(time).slice(11, 19), String(level).padEnd(5), msg, ...shown].join(' ');
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
+    [...Array(char.length).keys()].map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
 }
