@@ -6,6 +6,7 @@ import { daemonPaths } from '../src/kernel/paths.ts';
 import { parseArguments, USAGE } from './arguments.ts';
 import { harden } from './harden.ts';
 import { takeListenFds } from './inherited-sockets.ts';
+import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
 import { ensurePrivateDir, isOwnDir } from './private-dir.ts';
 import { type Listener, listen, listenInherited } from './socket.ts';
@@ -15,7 +16,7 @@ import { type Places, wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
 const ignore = (): void => {};
-const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: 5 } as const;
+const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: INTERNAL } as const;
 
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   process.on('SIGPIPE', ignore);
   process.on('SIGHUP', ignore);
   const log = createLog();
+  endOnUnforeseen(log);
   const uid = effectiveUid();
   const inherited = takeListenFds();
   const found = daemonPaths(process.env, { uid, home: ownHome(), isOwnDir: (path) => isOwnDir(path, uid) });
