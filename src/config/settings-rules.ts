@@ -1,5 +1,5 @@
 import { WardenError } from '../kernel/errors.ts';
-import { parseOpenBaoAddress } from '../openbao/connect.ts';
+import { parseOpenBaoAddress } from '../openbao/address.ts';
 import { parseEndpoint } from '../policy/endpoint.ts';
 import type { Problems } from './problems.ts';
 import type { WardenFile } from './schema/warden.ts';

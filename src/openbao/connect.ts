@@ -1,7 +1,7 @@
 import type { PeerUidOf } from '../http/connector.ts';
-import { type Endpoint, parseAddress } from '../http/endpoint.ts';
 import { privatePem, publicPem } from '../http/pem.ts';
 import { type HttpLimits, Pool } from '../http/pool.ts';
+import { parseOpenBaoAddress } from './address.ts';
 import { createClient, type OpenBaoClient } from './client.ts';
 import { openBao } from './fault.ts';
 import type { LoginSettings, OpenBaoAddress } from './settings.ts';
@@ -18,11 +18,6 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   readonly limits?: HttpLimits;
   readonly peerUidOf?: PeerUidOf;
-}
-
-/** @throws WardenError config_invalid */
-export function parseOpenBaoAddress(address: string): Endpoint {
-  return parseAddress(address, { name: 'OpenBao', setting: 'openbao.address', credentials: 'openbao.login' });
 }
 
 /** A client over kept-alive connections; connects nothing yet. @throws WardenError config_invalid */
