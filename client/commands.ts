@@ -576,6 +576,25 @@ export const COMMANDS: readonly Command[] = [
     load: () => offline('posturePromote'),
   },
   {
+    name: 'openbao setup',
+    summary: 'print or make what the daemon needs in OpenBao: SSH engine, CA, roles, policy, AppRole',
+    positionals: [],
+    options: {
+      'dry-run': { type: 'boolean', summary: 'only print what is missing or differs' },
+      apply: { type: 'boolean', summary: 'make it so' },
+      name: { type: 'string', value: 'NAME', summary: 'of the policy and the AppRole; warden by default' },
+    },
+    notes: [
+      'As you: with BAO_TOKEN (set but empty means none), VAULT_TOKEN, else ~/.vault-token. Roles permit what the actors of inventory.yaml need and no more; run it again when they change.',
+      'An existing CA is kept, and a pinned key that differs is never replaced. A secret id is made where its file is missing. Exit code 1 where something else is in the way.',
+    ],
+    examples: [
+      { run: 'warden openbao setup --dry-run', says: 'the difference between what is there and what is needed' },
+      { run: 'warden openbao setup --apply', says: 'makes it; the second time it does nothing' },
+    ],
+    load: () => offline('openbaoSetup'),
+  },
+  {
     name: 'double flex-auth',
     summary: 'run the flex-auth double: a synthetic decision point with registry, policy and decision log',
     positionals: [],

@@ -3,6 +3,7 @@ import { run as doubleFlexAuth } from './commands/double-flex-auth.ts';
 import { run as doubleMaterialize } from './commands/double-materialize.ts';
 import { run as init } from './commands/init.ts';
 import { run as inventoryScorecard } from './commands/inventory-scorecard.ts';
+import { run as openbaoSetup } from './commands/openbao-setup.ts';
 import { run as policy } from './commands/policy.ts';
 import { run as policyExplain } from './commands/policy-explain.ts';
 import { run as postureBlocker } from './commands/posture-blocker.ts';
@@ -21,6 +22,7 @@ export const offlineCommands = {
   doubleMaterialize,
   init,
   inventoryScorecard,
+  openbaoSetup,
   policy,
   policyExplain,
   postureBlocker,

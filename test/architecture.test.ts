@@ -33,6 +33,7 @@ const CLIENT_MAY_IMPORT = [
   'ssh',
   'inventory',
   'posture',
+  'openbao',
   'signing',
   'ledger',
   'config',

@@ -1,0 +1,71 @@
+import { chownSync, existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { OpenBaoSettings } from '../src/config/snapshot.ts';
+import type { Change } from '../src/openbao/setup/compare.ts';
+import type { Operator } from '../src/openbao/setup/operator.ts';
+import { writeAtomically } from './atomic-file.ts';
+import { readBounded } from './bounded-file.ts';
+
+/** What was done to a file of the daemon's. */
+export interface FileChange {
+  readonly path: string;
+  readonly what: string;
+  readonly action: 'create' | 'keep' | 'conflict';
+}
+
+/** The CA's public key in its file. One that differs is never replaced: it says whom the daemon believes. */
+export async function pinCa(
+  operator: Operator,
+  { ssh }: OpenBaoSettings,
+  changes: readonly Change[],
+  there: boolean,
+): Promise<FileChange> {
+  const path = ssh.ca_public_key;
+  const what = 'public key of the CA, pinned';
+  const unmade = changes.some(({ wanted, action }) => wanted.kind === 'ca' && action === 'create') && !there;
+  const key = unmade ? null : await operator.caKey(ssh.mount);
+  if (!existsSync(path)) {
+    if (there && key !== null) write(path, `${key} openbao ${ssh.mount}\n`, 0o644);
+    return { path, what, action: 'create' };
+  }
+  const pinned = readBounded(path, 'the pinned key', 65_536).toString('utf8');
+  const same = key !== null && blobOf(pinned) === blobOf(key);
+  return { path, what, action: same ? 'keep' : 'conflict' };
+}
+
+/** Role id and secret id in their files. A secret id that is there stays: nobody can ask OpenBao which one it is. */
+export async function appRoleFiles(
+  operator: Operator,
+  { login }: OpenBaoSettings,
+  name: string,
+  changes: readonly Change[],
+  there: boolean,
+): Promise<FileChange[]> {
+  if (login?.method !== 'approle') return [];
+  const made = there || changes.every(({ wanted, action }) => wanted.kind !== 'approle' || action !== 'create');
+  const [roleFile, secretFile] = [login.role_id_file, login.secret_id_file];
+  const files: FileChange[] = [];
+  const roleId = made ? await operator.roleId(login.mount, name) : null;
+  if (!existsSync(roleFile)) {
+    if (there && roleId !== null) write(roleFile, `${roleId}\n`, 0o600);
+    files.push({ path: roleFile, what: 'role id', action: 'create' });
+  } else {
+    const same = readBounded(roleFile, 'the role id', 4096).toString('utf8').trim() === roleId;
+    files.push({ path: roleFile, what: 'role id', action: same ? 'keep' : 'conflict' });
+  }
+  const secretIs = existsSync(secretFile);
+  if (!secretIs && there) write(secretFile, `${await operator.newSecretId(login.mount, name)}\n`, 0o600);
+  files.push({ path: secretFile, what: 'secret id', action: secretIs ? 'keep' : 'create' });
+  return files;
+}
+
+/** For the daemon's user, whom the folder belongs to. */
+function write(path: string, text: string, mode: number): void {
+  writeAtomically({ path, bytes: text, mode, replace: false, durable: true });
+  const { uid, gid } = statSync(dirname(path));
+  if (process.getuid?.() === 0 && uid !== 0) chownSync(path, uid, gid);
+}
+
+function blobOf(line: string): string {
+  return line.trim().split(/\s+/).slice(0, 2).join(' ');
+}
