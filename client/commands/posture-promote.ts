@@ -48,6 +48,10 @@ export async function run({ args, out, env }: Invocation): Promise<number> {
     references,
   });
   const complete = steps.every(({ held }) => held === true);
+  if (record && complete) requireTerminal();
+  const shown = { from, to, steps, complete, stateDir };
+  // The list comes first: nobody signs for what they have not seen.
+  if (!out.json) printSteps(shown, out);
   if (record && complete && loaded !== null && environment !== null && signedOffBy !== null) {
     await confirm(environment, to);
     const finished: Promotion = {
@@ -64,7 +68,7 @@ export async function run({ args, out, env }: Invocation): Promise<number> {
   }
   const recorded = record && complete;
   if (out.json) out.object({ from, to, environment: environment?.id, complete, recorded, steps });
-  else print({ from, to, steps, complete, recorded }, stateDir, out);
+  else printOutcome(shown, recorded, out);
   return complete ? 0 : 1;
 }
 
@@ -104,14 +108,17 @@ function named(text: string | undefined, option: string): string | null {
   return trimmed;
 }
 
-/** A program can pass options; the sign-off is a person's, who names what is being promoted. */
-async function confirm(environment: Environment, to: EnvPosture): Promise<void> {
+function requireTerminal(): void {
   if (!process.stdin.isTTY) {
     throw usageError(
       'a promotion is recorded by a person at a terminal, and stdin is none',
       'run it in a terminal yourself',
     );
   }
+}
+
+/** A program can pass options; the sign-off is a person's, who names what is being promoted. */
+async function confirm(environment: Environment, to: EnvPosture): Promise<void> {
   const typed = await withQuestions((ask) => ask(`Type ${environment.id} to put the promotion to ${to} on record: `));
   if (typed !== environment.id) throw usageError('not confirmed: nothing was recorded', `type ${environment.id}`);
 }
@@ -133,16 +140,19 @@ interface Shown {
   readonly to: EnvPosture;
   readonly steps: readonly Step[];
   readonly complete: boolean;
-  readonly recorded: boolean;
+  readonly stateDir: string;
 }
 
-function print({ from, to, steps, complete, recorded }: Shown, stateDir: string, out: Output): void {
+function printSteps({ from, to, steps, stateDir }: Shown, out: Output): void {
   out.line({ text: `promotion from ${from} to ${to}`, style: 'bold' }, ` of ${stateDir}`);
   for (const { what, held, message } of steps) {
     const style = held === true ? 'green' : held === false ? 'red' : 'yellow';
     const mark = held === true ? '[x]' : held === false ? '[ ]' : '[?]';
     out.line('  ', { text: mark, style }, ` ${what}: ${message}`);
   }
+}
+
+function printOutcome({ to, complete, stateDir }: Shown, recorded: boolean, out: Output): void {
   if (!complete) out.note('not finished: a step that does not hold stops the promotion, and nothing was recorded');
   else if (recorded) {
     out.note(`on record in ${join(stateDir, PROMOTIONS_FILE)}`);

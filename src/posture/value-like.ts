@@ -5,7 +5,7 @@
  */
 export function valueLike(text: string): string | null {
   for (const [kind, pattern] of SHAPES) if (pattern.test(text)) return kind;
-  for (const [run] of text.matchAll(RUN)) if (isRandom(run)) return 'a string that looks random';
+  for (const [run] of text.matchAll(RUN)) if (isRandom(run)) return 'a random string';
   return null;
 }
 
