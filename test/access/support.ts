@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { makeCaKey } from '../support/ca-key.ts';
 import { type DaemonFiles, type House, makeHouse } from '../support/daemon.ts';
 
 export const uid = process.getuid?.() ?? 0;
@@ -67,10 +68,15 @@ routes:
     actors: [agt-m3]
 `;
 
-/** A house with a catalogue. */
-export function houseWith(files: DaemonFiles & { readonly routes?: string }): House {
+/** A house with a catalogue; beyond dev its CA must not be labelled synthetic. */
+export function houseWith(files: DaemonFiles & { readonly routes?: string; readonly beyondDev?: boolean }): House {
   const house = makeHouse({ inventory: INVENTORY, ...files });
   writeFileSync(join(house.config, 'routes.yaml'), files.routes ?? ROUTES, { mode: 0o600 });
+  if (files.beyondDev === true) {
+    const key = join(house.config, 'ca_ed25519');
+    rmSync(key);
+    makeCaKey(key, 'ca-of-this-test');
+  }
   return house;
 }
 

@@ -1,0 +1,223 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CliOptions, json, warden } from '../support/cli.ts';
+import { type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
+import { type CountingProxy, countingProxy, devServer, type RealServer } from '../support/openbao.ts';
+import { houseWith, INVENTORY, lastRecord, recordsOf } from './support.ts';
+
+/** Looked for afterwards in everything that the daemon leaves behind. */
+const CANARY = 'canary-7d1f0a-value-of-the-real-store';
+const CANARY_WORD = 'canary-7d1f0a-second-value\n';
+
+let bao: RealServer;
+let proxy: CountingProxy;
+let daemon: RunningDaemon;
+/** May read the workloads of the test store. */
+let reader = '';
+/** May read nothing. */
+let pauper = '';
+
+const wardenYaml = (tier = 'test'): string => `version: 1
+posture: test
+openbao:
+  address: ${proxy.address}
+  tier: ${tier}
+  login: { method: token_file, token_file: ${join(daemonToken())} }
+`;
+let tokenPath = '';
+const daemonToken = (): string => tokenPath;
+
+beforeAll(async () => {
+  bao = await devServer();
+  await bao.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
+  await bao.ok('POST', 'platform-test/data/workloads/ci/npm', { data: { token: CANARY, other: 'not-on-the-route' } });
+  await bao.ok('POST', 'platform-test/data/workloads/ci/registry', { data: { user: 'ci', word: CANARY_WORD } });
+  await bao.ok('POST', 'platform-test/data/workloads/ci/gone', { data: { v: 'x' } });
+  await bao.ok('DELETE', 'platform-test/data/workloads/ci/gone');
+  await bao.ok('POST', 'sys/policies/acl/reader', {
+    policy: 'path "platform-test/data/workloads/*" { capabilities = ["read"] }',
+  });
+  const tokenWith = async (policies: string[]): Promise<string> => {
+    const answer = await bao.call('POST', 'auth/token/create', { body: { policies, no_default_policy: false } });
+    return (answer.body as { auth: { client_token: string } }).auth.client_token;
+  };
+  reader = await tokenWith(['reader']);
+  pauper = await tokenWith(['default']);
+  proxy = await countingProxy(bao.address);
+  const house = houseWith({ beyondDev: true });
+  tokenPath = join(house.folder, 'daemon.token');
+  writeFileSync(tokenPath, await tokenWith(['reader']), { mode: 0o600 });
+  writeConfig(house, { warden: wardenYaml(), inventory: INVENTORY });
+  writeFileSync(
+    join(house.config, 'routes.yaml'),
+    `${readFileSync(join(house.config, 'routes.yaml'), 'utf8')}${MORE_ROUTES}`,
+    {
+      mode: 0o600,
+    },
+  );
+  daemon = await startDaemon({ house });
+}, 60_000);
+afterAll(async () => {
+  await daemon?.stop();
+  await proxy?.close();
+  await bao?.stop();
+  daemon?.house.remove();
+});
+
+const MORE_ROUTES = ['gone', 'never', 'npm']
+  .map(
+    (name) => `  - id: r-${name}
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M1, data_class: internal }
+    location: { test: { mount: platform-test, path: workloads/ci/${name}, fields: [absent] } }
+    fetch_capable: true
+    actors: [agt-m3]
+`,
+  )
+  .join('')
+  .concat(`  - id: r-nomount
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M1, data_class: internal }
+    location: { test: { mount: nowhere, path: x, fields: [absent] } }
+    fetch_capable: true
+    actors: [agt-m3]
+  - id: r-restricted
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M0, data_class: confidential }
+    location: { test: { mount: platform-test, path: workloads/ci/npm, fields: [token] } }
+    fetch_capable: true
+    actors: [agt-m1]
+`);
+
+const run = (args: string, options: CliOptions = {}) =>
+  warden(args.split(' '), { ...options, env: { WARDEN_SOCKET: daemon.socket, ...options.env } });
+const as = (token: string) => ({ env: { BAO_TOKEN: token } });
+const why = (stderr: string): string => /why: (\w+)/.exec(stderr)?.[1] ?? stderr;
+
+describe('$ warden fetch, from a real OpenBao', () => {
+  test('with the token of the caller: the value byte for byte, and evidence that OpenBao has too', async () => {
+    const result = await run('fetch npm-publish --actor agt-m1', as(reader));
+    expect(result).toMatchObject({ code: 0, stderr: '', stdout: CANARY });
+    const record = lastRecord(daemon.house);
+    const looked = await bao.call('GET', 'auth/token/lookup-self', { token: reader });
+    const { accessor } = (looked.body as { data: { accessor: string } }).data;
+    expect(record).toMatchObject({
+      kind: 'fetch',
+      outcome: 'ok',
+      route: 'npm-publish',
+      owner: 'openbao',
+      actor: 'agt-m1',
+      workload_maturity: 'M1',
+      openbao_path: 'platform-test/data/workloads/ci/npm',
+      openbao_version: 1,
+      token_accessor: accessor,
+      populated_key_count: 2,
+    });
+    expect(record.openbao_request_id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('with the login of the daemon: the caller needs no token, and a newline in the value stays', async () => {
+    const result = await run('fetch registry-login --actor agt-m3 --field word', as(''));
+    expect(result).toMatchObject({ code: 0, stdout: CANARY_WORD });
+    expect(lastRecord(daemon.house)).toMatchObject({ outcome: 'ok', route: 'registry-login' });
+    expect(lastRecord(daemon.house).token_accessor).toMatch(/^\S+$/);
+  });
+
+  test('only fields of the route leave', async () => {
+    const answer = json(await run('fetch npm-publish --actor agt-m1 --json', as(reader)));
+    expect(answer).toMatchObject({ fields: { token: CANARY }, openbao_version: 1, double: false, posture: 'test' });
+    expect(Object.keys(answer.fields as object)).toEqual(['token']);
+  });
+
+  test('--wrap-ttl hands over a token that gives the value once', async () => {
+    const result = await run('fetch registry-login --actor agt-m3 --field word --wrap-ttl 1m', as(''));
+    expect(result.code).toBe(0);
+    expect(result.stdout).not.toContain('canary');
+    const unwrap = () => bao.call('POST', 'sys/wrapping/unwrap', { token: result.stdout });
+    expect((await unwrap()).body).toMatchObject({ data: { word: CANARY_WORD } });
+    expect((await unwrap()).status).toBe(400);
+  });
+
+  test.each([
+    ['no token', 'fetch npm-publish --actor agt-m1', '', 1, 'token_missing'],
+    ['a token that OpenBao does not know', 'fetch npm-publish --actor agt-m1', 'hvs.unknown', 1, 'owner_refused'],
+    ['a token without the policy', 'fetch npm-publish --actor agt-m1', 'PAUPER', 1, 'owner_refused'],
+    ['a path where nothing is', 'fetch r-never --actor agt-m3', 'READER', 1, 'secret_missing'],
+    ['a version that was deleted', 'fetch r-gone --actor agt-m3', 'READER', 1, 'secret_missing'],
+    ['a field that is not there', 'fetch r-npm --actor agt-m3', 'READER', 1, 'secret_missing'],
+    ['an engine that is not mounted', 'fetch r-nomount --actor agt-m3', 'ROOT', 1, 'owner_refused'],
+    ['a maturity below what the secret requires', 'fetch npm-publish --actor agt-m0', 'READER', 1, 'lattice_refused'],
+    ['a maturity below the floor of the class', 'fetch r-restricted --actor agt-m1', 'READER', 1, 'lattice_refused'],
+  ])('%s is refused and recorded, and nothing is released', async (_what, args, who, code, reason) => {
+    const token = { READER: reader, PAUPER: pauper, ROOT: bao.rootToken }[who] ?? who;
+    const result = await run(args, as(token));
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(why(result.stderr)).toBe(reason);
+    expect(lastRecord(daemon.house)).toMatchObject({ kind: 'fetch', outcome: 'refused', reason });
+  });
+
+  test('what the lattice refuses never reaches OpenBao, and says what is needed and what is there', async () => {
+    const before = proxy.seen.length;
+    const result = await run('fetch npm-publish --actor agt-m0', as(reader));
+    expect(result.stderr).toContain('the workload is M0, below the M1 that the secret requires');
+    expect(proxy.seen.slice(before).filter((line) => line.includes('/workloads/'))).toEqual([]);
+  });
+
+  test('an OpenBao of another tier is refused, and mended by a reload', async () => {
+    writeConfig(daemon.house, { warden: wardenYaml('prod'), inventory: INVENTORY });
+    await run('reload');
+    const refused = await run('fetch npm-publish --actor agt-m1', as(reader));
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(why(refused.stderr)).toBe('tier_mismatch');
+    writeConfig(daemon.house, { warden: wardenYaml(), inventory: INVENTORY });
+    await run('reload');
+    expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });
+  });
+
+  test('a store that does not answer is a fault of its own', async () => {
+    const house = houseWith({
+      beyondDev: true,
+      warden: 'version: 1\nposture: test\nopenbao: { address: "http://127.0.0.1:1", tier: test }\n',
+    });
+    const alone = await startDaemon({ house });
+    try {
+      const result = await warden(['fetch', 'npm-publish', '--actor', 'agt-m1'], {
+        env: { WARDEN_SOCKET: alone.socket, BAO_TOKEN: reader },
+      });
+      expect(result).toMatchObject({ code: 4, stdout: '' });
+      expect(why(result.stderr)).toBe('owner_unavailable');
+      expect(lastRecord(house)).toMatchObject({ kind: 'fetch', outcome: 'failed', reason: 'owner_unavailable' });
+    } finally {
+      await alone.stop();
+      house.remove();
+    }
+  });
+});
+
+test('a value that went through the daemon is in nothing that it leaves behind', async () => {
+  expect(
+    recordsOf(daemon.house).filter(({ kind, outcome }) => kind === 'fetch' && outcome === 'ok').length,
+  ).toBeGreaterThan(3);
+  const read = (path: string): string => readFileSync(path, 'latin1');
+  const places = new Map<string, string>();
+  for (const folder of [daemon.house.config, daemon.house.state, join(daemon.house.folder, 'run')]) {
+    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+      const path = join(folder, name);
+      if (statSync(path).isFile()) places.set(path, read(path));
+    }
+  }
+  for (const name of ['environ', 'cmdline', 'comm', 'status']) {
+    places.set(`/proc ${name}`, read(`/proc/${daemon.pid}/${name}`));
+  }
+  places.set('log', daemon.stderr.join('\n'));
+  expect(places.size).toBeGreaterThan(8);
+  for (const [place, text] of places) {
+    for (const secret of ['canary-7d1f0a', reader, pauper]) {
+      expect(text.includes(secret), `${place} holds ${secret.slice(0, 8)}`).toBe(false);
+    }
+  }
+});
