@@ -5,11 +5,13 @@ import type { ConfigProblem, Snapshot } from '../src/config/snapshot.ts';
 import type { ConfigStore, LoadOutcome } from '../src/config/store.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
+import type { World } from '../src/operations/context.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
 import type { ReloadResponse } from '../src/rpc/generated/warden/v1/warden.ts';
 import type { Health } from '../src/rpc/health.ts';
 import type { Log } from './log.ts';
+import { Tenancy } from './tenancy.ts';
 import { type BuiltWorld, buildWorld, enterWorld, leaveWorld, type WorldDeps } from './world.ts';
 
 const PREFLIGHT_TIMEOUT_MS = 5_000;
@@ -22,6 +24,7 @@ export class Worlds {
   #prepared: BuiltWorld | null = null;
   #lastChanges: readonly string[] = [];
   #handOverDue = false;
+  readonly #tenancy = new Tenancy<World>();
 
   constructor(first: BuiltWorld, deps: WorldDeps, log: Log) {
     this.#current = first;
@@ -32,6 +35,11 @@ export class Worlds {
 
   get current(): BuiltWorld {
     return this.#current;
+  }
+
+  /** A request holds the world that it began with open until it calls the answer, once. */
+  enter(world: World): () => void {
+    return this.#tenancy.enter(world);
   }
 
   get lastChanges(): readonly string[] {
@@ -47,7 +55,7 @@ export class Worlds {
    * decision point) asks that one first: a gate that nobody answers would close the daemon.
    */
   async prepare(candidate: Snapshot): Promise<readonly ConfigProblem[]> {
-    await this.discard();
+    this.discard();
     try {
       this.#prepared = await buildWorld(candidate, this.#current, this.#deps);
     } catch (thrown) {
@@ -68,10 +76,10 @@ export class Worlds {
   }
 
   /** Lets go of what was prepared for a candidate that came to nothing. */
-  async discard(): Promise<void> {
+  discard(): void {
     const abandoned = this.#prepared;
     this.#prepared = null;
-    if (abandoned !== null) await leaveWorld(abandoned, this.#current);
+    if (abandoned !== null) this.#close(abandoned, this.#current);
   }
 
   /** Swaps the one reference. In the same tick as the store, so that no request sees one without the other. */
@@ -83,7 +91,12 @@ export class Worlds {
     enterWorld(this.#current);
     this.#lastChanges = outcome.changes.lines;
     this.#handOverDue ||= outcome.changes.registryHandOverDue;
-    leaveWorld(former, this.#current).catch((cause: unknown) =>
+    const next = this.#current;
+    this.#tenancy.retire(former, () => this.#close(former, next));
+  }
+
+  #close(former: BuiltWorld, next: BuiltWorld): void {
+    leaveWorld(former, next).catch((cause: unknown) =>
       this.#log.warn({ cause: String(cause) }, 'former client did not close'),
     );
   }
@@ -103,7 +116,7 @@ export function reportReloads({ store, worlds, ledger, health, log, onChange }: 
   let lastProblems = '';
   store.subscribe((outcome) => {
     if (outcome.kind === 'swapped') worlds.swap(outcome);
-    else void worlds.discard();
+    else worlds.discard();
     health.set('config', store.problems.length === 0);
     const problems = store.problems.map(formatProblem).join('\n');
     const news = outcome.kind === 'swapped' || problems !== lastProblems;

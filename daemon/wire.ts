@@ -132,6 +132,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     ),
     services,
     world: () => current.current,
+    enter: (world) => current.enter(world),
     stopping: stopping.signal,
     onInternalError: (error, method) =>
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),

@@ -15,6 +15,8 @@ export interface RpcDeps {
   readonly limiter: CallerLimits;
   readonly services: Services;
   world(): World;
+  /** Keeps a world's clients open, whatever a reload does, until the answer is called. */
+  enter(world: World): () => void;
   /** Aborts when the daemon begins to stop: no new requests, and streams that would never end do. */
   readonly stopping: AbortSignal;
   /** Called for what leaves as `internal`: the cause belongs in the log and nowhere else. */
@@ -68,6 +70,8 @@ async function admit(
     const error = limited(admission);
     throw await recordUnadmitted(deps, connection, error, recordAs);
   }
+  // A stream that ends with the daemon alone only reads, and would keep its world's clients open for as long.
+  const leave = endsWithDaemon ? null : deps.enter(world);
   const aborter = new AbortController();
   const onCancelled = (): void => aborter.abort();
   call.on('cancelled', onCancelled);
@@ -81,6 +85,7 @@ async function admit(
       call.off('cancelled', onCancelled);
       deps.stopping.removeEventListener('abort', onCancelled);
       services.counters.requestsInFlight -= 1;
+      leave?.();
       admission.release();
     },
   };
