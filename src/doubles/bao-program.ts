@@ -199,7 +199,9 @@ export function baoProgram({ argv, env, out, err }: DoubleProcess, { seed, hmac,
     if (field !== undefined && field !== '') {
       const known: Record<string, Json> = { ...data, ...lease };
       const value = known[field];
-      return value === undefined ? fail(`Field "${field}" not present in secret`, 1) : printField(value, format);
+      return value === undefined || value === null
+        ? fail(`Field "${field}" not present in secret`, 1)
+        : printField(value, format);
     }
     if (format === 'json') out(`${json(envelope(data, lease))}\n`);
     else {
@@ -244,7 +246,9 @@ export function baoProgram({ argv, env, out, err }: DoubleProcess, { seed, hmac,
     const field = flags.get('field');
     if (field !== undefined && field !== '') {
       const value = data[field];
-      return value === undefined ? fail(`Field "${field}" not present in secret`, 1) : printField(value, format);
+      return value === undefined || value === null
+        ? fail(`Field "${field}" not present in secret`, 1)
+        : printField(value, format);
     }
     if (format === 'json') out(`${json(envelope(data))}\n`);
     else {
