@@ -26,7 +26,10 @@ export interface TokenStatus {
 
 /** Where calls get the daemon's token from. Shared by whatever speaks to OpenBao in the daemon's name. */
 export interface TokenSource {
-  /** A token that is good as far as is known. Asks OpenBao only where no attempt failed before. @throws OpenBaoFault */
+  /**
+   * A token that is good as far as is known. Asks OpenBao only where no attempt failed before.
+   * @throws OpenBaoFault: `token_invalid` where the login is refused, else what passes
+   */
   current(): Promise<HeldToken>;
   /** OpenBao did not take this token in a call (403 `token_invalid`): another is got, unless it came just now. */
   rejected(token: HeldToken): void;

@@ -70,7 +70,14 @@ export class Tokens implements TokenSource {
     else if (this.#refused !== null ? await this.#materialsChanged() : this.#cancelTimer === null) await this.#logIn();
     const now = this.#good();
     if (now !== null) return now;
-    throw this.#fault ?? new OpenBaoFault('overloaded', 'the daemon holds no token of OpenBao');
+    const fault = this.#fault;
+    if (fault !== null && this.#refused !== null) {
+      // To whoever makes a call it is all one why there is no token; what was refused was not the call.
+      const { said, status } = fault;
+      const details = { cause: fault, said, ...(status === null ? {} : { status }) };
+      throw new OpenBaoFault('token_invalid', 'OpenBao refuses the login of the daemon', details);
+    }
+    throw fault ?? new OpenBaoFault('overloaded', 'the daemon holds no token of OpenBao');
   }
 
   rejected(token: HeldToken): void {

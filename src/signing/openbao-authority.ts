@@ -69,9 +69,17 @@ export class OpenBaoAuthority implements CertificateAuthority {
   }
 
   async ready(): Promise<void> {
+    const { session } = this.#options;
     try {
-      await sessionReady(this.#options.session);
+      await sessionReady(session);
     } catch (error) {
+      const { state, method, fault } = session.tokens.status();
+      if (state === 'refused') {
+        throw new WardenError('ca_refused', `OpenBao refuses the daemon's login by ${method}: ${fault}`, {
+          hint: 'mend the files of openbao.login, or the role in OpenBao and then `warden reload`; nothing is tried until then',
+          cause: error,
+        });
+      }
       throw errorOfOpenBao(error, { mount: this.#options.ssh.mount, role: '' });
     }
   }

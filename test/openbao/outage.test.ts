@@ -159,7 +159,11 @@ test('a secret id that is destroyed while its token lapses is asked for once, an
     await api.ok('POST', 'auth/token/revoke-accessor', { accessor });
     await refusal();
     await state('refused');
-    for (let request = 0; request < 50; request += 1) expect((await refusal()).code).toBe('ca_refused');
+    for (let request = 0; request < 50; request += 1) {
+      const error = await refusal();
+      expect([error.code, error.message]).toEqual(['ca_refused', 'OpenBao takes no token of the daemon']);
+      expect(error.details.privateDetail).toContain('invalid role or secret ID');
+    }
   });
   expect(seen.filter((line) => line.includes('login'))).toEqual(['POST /v1/auth/approle/login 400']);
   expect(tokens.status()).toMatchObject({ state: 'refused', accessor: '' });

@@ -165,7 +165,7 @@ describe('a login that is refused', () => {
     const { tokens, time, asked } = await stand('100s', '1000s', { secretId: 'wrong' });
     await tokens.settled();
     for (let request = 0; request < 1_000; request += 1) {
-      expect((await faultOf(tokens.current())).kind).toBe('rejected');
+      expect((await faultOf(tokens.current())).kind).toBe('token_invalid');
     }
     await time.advance(86_400_000);
     expect(asked('login')).toBe(1);
@@ -207,7 +207,7 @@ describe('a login that is refused', () => {
     expect(tokens.status()).toMatchObject({ state: 'refused', logins: 1 });
     await expect(tokens.current()).resolves.toMatchObject({ accessor: expect.stringMatching(/./) });
     await time.advance(20_000);
-    expect((await faultOf(tokens.current())).kind).toBe('rejected');
+    expect((await faultOf(tokens.current())).kind).toBe('token_invalid');
   });
 });
 
