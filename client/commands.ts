@@ -499,10 +499,15 @@ export const COMMANDS: readonly Command[] = [
         summary: 'a page with the flow lattice drawn, beside the other output',
         complete: 'file',
       },
+      live: {
+        type: 'boolean',
+        summary: 'ask the running daemon and its OpenBao too, with your own token, reading only',
+      },
+      environment: { type: 'string', value: 'ID', summary: 'with --live: the environment that the daemon serves' },
       ...DRILLS,
     },
     notes: [
-      'Reads the manifest (- is stdin) and nothing else. The manifest holds names; one that holds anything like a secret value is unusable, and what was found is told by its line only.',
+      'Without --live reads the manifest (- is stdin) and nothing else. The manifest holds names; one that holds anything like a secret value is unusable, and what was found is told by its line only.',
       'Exit code 0 conforms, 1 with findings, 2 unusable.',
     ],
     examples: [

@@ -1,6 +1,9 @@
 import manifestOfPackage from '../../package.json' with { type: 'json' };
-import { findingsOf } from '../../src/posture/check.ts';
+import { type Check, findingsOf } from '../../src/posture/check.ts';
 import { checkConformance } from '../../src/posture/conformance.ts';
+import type { DrillRules } from '../../src/posture/environment-checks.ts';
+import { checkLive } from '../../src/posture/live.ts';
+import type { Manifest } from '../../src/posture/manifest.ts';
 import { postureJson } from '../../src/posture/report/json.ts';
 import { postureJunit } from '../../src/posture/report/junit.ts';
 import { posturePage } from '../../src/posture/report/page.ts';
@@ -13,11 +16,15 @@ import { type Output, toJson } from '../output.ts';
 import { drillRules, loadManifest } from '../posture-manifest.ts';
 
 /** Judges a manifest and changes nothing: 0 conforms, 1 findings, 2 unusable. */
-export async function run({ args, out }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, out } = invocation;
   const forms = ['json', 'sarif', 'junit'].filter((form) => args.flag(form));
   if (forms.length > 1) throw usageError(`--${forms.join(' and --')} exclude each other`, 'ask for one of them');
+  if (args.string('environment') !== undefined && !args.flag('live')) {
+    throw usageError('--environment says which one --live looks at', 'add --live');
+  }
   const page = args.string('html');
-  const report = judge(args.positional(0), drillRules(args));
+  const report = await judge(args.positional(0), drillRules(args), invocation);
   if (page !== undefined) {
     writeAtomically({ path: page, bytes: posturePage(report), mode: 0o644, replace: true, durable: false });
   }
@@ -28,14 +35,24 @@ export async function run({ args, out }: Invocation): Promise<number> {
   return exitOf(report);
 }
 
-function judge(file: string, drills: ReturnType<typeof drillRules>): PostureReport {
+async function judge(file: string, drills: DrillRules, invocation: Invocation): Promise<PostureReport> {
   const { read } = loadManifest(file);
   const head = { file, now: drills.now, version: manifestOfPackage.version };
   if (read.manifest === null) return { ...head, judged: null, problems: read.problems };
   const { manifest, placeOf } = read;
-  const { conforms, checks, flows } = checkConformance(manifest, drills);
-  const placed = checks.map((check): PlacedCheck => ({ ...check, ...placeOf(check.path) }));
+  const { checks, flows } = checkConformance(manifest, drills);
+  const live = invocation.args.flag('live') ? await judgeLive(manifest, invocation) : [];
+  const placed = [...checks, ...live].map((check): PlacedCheck => ({ ...check, ...placeOf(check.path) }));
+  const conforms = placed.every(({ held }) => held);
   return { ...head, judged: { manifest, conforms, checks: placed, flows }, problems: [] };
+}
+
+async function judgeLive(manifest: Manifest, invocation: Invocation): Promise<readonly Check[]> {
+  const { liveEnvironment, liveFacts } = await import('../posture-live.ts');
+  const facts = await liveFacts(invocation);
+  const named = invocation.args.string('environment');
+  const { environment, index } = liveEnvironment(manifest.environments, facts.posture, named);
+  return checkLive(environment, index, facts);
 }
 
 function print({ file, judged, problems }: PostureReport, out: Output): void {

@@ -16,6 +16,11 @@ export const RULES = {
   flow_within_environment: 'a secret flows to workloads of its own environment only',
   flow_lattice: 'a secret flows to a workload that its tier, its maturity and its data class permit',
   reference_resolves: 'every name that is referred to is in the manifest, once',
+  live_daemon: 'the running daemon is of the posture of the environment',
+  live_backend: 'the running store is of the kind that the manifest says',
+  live_unseal: 'the running store is unsealed as the manifest says',
+  live_audit: 'the running store has an audit device where the manifest says that audit is on',
+  live_mounts: 'the running store has the mounts that the daemon needs',
   id_once: 'every id stands once in its list',
 } as const;
 
