@@ -5,7 +5,7 @@ import { errorOfFault } from '../src/policy/fault-rule.ts';
 import type { Health } from '../src/rpc/health.ts';
 
 export interface DependencyState {
-  readonly name: 'ca' | 'policy' | 'ledger' | 'config';
+  readonly name: 'ca' | 'policy' | 'openbao' | 'ledger' | 'config';
   readonly state: 'serving' | 'not_serving' | 'off';
   readonly detail: string;
   readonly hint: string;
@@ -19,6 +19,7 @@ export class Probes {
   readonly #health: Health;
   readonly #changed: () => void;
   #policy: DependencyState = { name: 'policy', state: 'off', detail: '', hint: '' };
+  #store: DependencyState = { name: 'openbao', state: 'off', detail: '', hint: '' };
   #authority: DependencyState = { name: 'ca', state: 'not_serving', detail: 'not asked yet', hint: '' };
   #timer: NodeJS.Timeout | null = null;
 
@@ -29,7 +30,7 @@ export class Probes {
   }
 
   get states(): readonly DependencyState[] {
-    return [this.#authority, this.#policy];
+    return [this.#authority, this.#policy, this.#store];
   }
 
   start(everyMs: number): void {
@@ -44,13 +45,19 @@ export class Probes {
   async run(): Promise<void> {
     const world = this.#world();
     const before = JSON.stringify(this.states);
-    const [authority, policy] = await Promise.all([probeAuthority(world), probePolicy(world)]);
+    const [authority, policy, store] = await Promise.all([
+      probeAuthority(world),
+      probePolicy(world),
+      probeStore(world),
+    ]);
     // A reload in between has probes of its own.
     if (this.#world() !== world) return;
     this.#authority = authority;
     this.#policy = policy;
+    this.#store = store;
     this.#health.set('ca', authority.state === 'serving');
     this.#health.set('policy', policy.state !== 'not_serving');
+    this.#health.set('openbao', store.state !== 'not_serving');
     if (JSON.stringify(this.states) !== before) this.#changed();
   }
 }
@@ -76,5 +83,26 @@ async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> 
   } catch (thrown) {
     const error = thrown instanceof PolicyFault ? errorOfFault(thrown) : asWardenError(thrown);
     return { name: 'policy', state: 'not_serving', detail: `${where}: ${error.message}`, hint: error.hint };
+  }
+}
+
+async function probeStore({ lanes, snapshot }: World): Promise<DependencyState> {
+  const { store } = lanes;
+  const wanted = [...snapshot.routes.values()].some(({ lane }) => lane !== 'tool');
+  if (store === null || !wanted) {
+    return {
+      name: 'openbao',
+      state: 'off',
+      detail: wanted ? 'no `openbao:` in warden.yaml' : 'no route needs it',
+      hint: '',
+    };
+  }
+  try {
+    await store.ready(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    const detail = store.double ? 'synthetic values' : `tier ${store.tier}`;
+    return { name: 'openbao', state: 'serving', detail, hint: '' };
+  } catch (thrown) {
+    const error = asWardenError(thrown);
+    return { name: 'openbao', state: 'not_serving', detail: error.message, hint: error.hint };
   }
 }

@@ -121,6 +121,14 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   }
   if (settings.posture === 'prod' && !settings.policy.enabled)
     list.push('prod without a gate: policy.enabled is false');
+  if (
+    settings.posture === 'prod' &&
+    settings.policy.enabled &&
+    snapshot.routes.size > 0 &&
+    !settings.policy.gate.includes('fetch')
+  ) {
+    list.push('prod: the decision point is not asked before a secret is fetched: `fetch` is not in policy.gate');
+  }
   if (sources.handOverDue())
     list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
   if (mode === 'user') {

@@ -5,6 +5,7 @@ import { Secret } from '../kernel/secret.ts';
 import type { OpenBaoAnswer } from '../openbao/answer.ts';
 import type { OpenBaoClient, OpenBaoRequest } from '../openbao/client.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
+import { faultOfHealth } from '../openbao/health.ts';
 import { lookUp } from '../openbao/login.ts';
 import { apiPath } from '../openbao/path.ts';
 import { callAsDaemon } from '../openbao/session.ts';
@@ -57,6 +58,15 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
   return {
     double: false,
     tier,
+    async ready(signal) {
+      try {
+        const fault = faultOfHealth(await client.health(signal));
+        if (fault !== null) throw fault;
+        await tokens?.current();
+      } catch (error) {
+        throw errorOfOwner(error, { path: 'auth', as: 'daemon' });
+      }
+    },
     async read({ lane, location, fields, authority, signal }) {
       const path = storePath(lane, location);
       try {

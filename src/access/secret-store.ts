@@ -46,6 +46,8 @@ export interface SecretStore {
   readonly double: boolean;
   /** Whose material it holds, as configured; null: nobody said. */
   readonly tier: EnvPosture | null;
+  /** Could it answer now? @throws WardenError owner_unavailable | owner_refused for a login of the daemon that is refused */
+  ready(signal: AbortSignal): Promise<void>;
   /** @throws WardenError owner_refused | owner_unavailable | secret_missing */
   read(request: ReadRequest): Promise<ReadSecret>;
   /** Puts values behind a single-use token of the store's own. @throws as `read` */

@@ -15,6 +15,7 @@ export function createSyntheticStore(seed: string): SecretStore {
   return {
     double: true,
     tier: 'dev',
+    async ready() {},
     async read({ lane, location, fields }) {
       const path = storePath(lane, location);
       const leased = lane === 'openbao-dynamic';

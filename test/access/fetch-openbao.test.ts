@@ -167,6 +167,15 @@ describe('$ warden fetch, from a real OpenBao', () => {
     expect(proxy.seen.slice(before).filter((line) => line.includes('/workloads/'))).toEqual([]);
   });
 
+  test('the status says how OpenBao is, and how many routes there are', async () => {
+    const status = await run('status --json');
+    expect(status.code).toBe(0);
+    expect(json(status)).toMatchObject({
+      snapshot: { routes: 11 },
+      dependencies: expect.arrayContaining([{ name: 'openbao', state: 'serving', detail: 'tier test', hint: '' }]),
+    });
+  });
+
   test('an OpenBao of another tier is refused, and mended by a reload', async () => {
     writeConfig(daemon.house, { warden: wardenYaml('prod'), inventory: INVENTORY });
     await run('reload');
@@ -191,6 +200,11 @@ describe('$ warden fetch, from a real OpenBao', () => {
       expect(result).toMatchObject({ code: 4, stdout: '' });
       expect(why(result.stderr)).toBe('owner_unavailable');
       expect(lastRecord(house)).toMatchObject({ kind: 'fetch', outcome: 'failed', reason: 'owner_unavailable' });
+      const status = await warden(['status', '--json'], { env: { WARDEN_SOCKET: alone.socket } });
+      expect(status.code).toBe(4);
+      expect(json(status).dependencies).toContainEqual(
+        expect.objectContaining({ name: 'openbao', state: 'not_serving', detail: 'OpenBao cannot be reached' }),
+      );
     } finally {
       await alone.stop();
       house.remove();

@@ -58,6 +58,7 @@ function stage(parts: Parts = {}) {
   const store: SecretStore = {
     double,
     tier,
+    async ready() {},
     async read({ fields }: ReadRequest) {
       events.push('read');
       const read = new Map(fields.map((field) => [field, Secret.fromString(`value of ${field}`)]));

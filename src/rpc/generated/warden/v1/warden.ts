@@ -318,7 +318,7 @@ export interface SnapshotStatus {
 }
 
 export interface Dependency {
-  /** "ca" | "policy" | "ledger" | "config". */
+  /** "ca" | "policy" | "openbao" | "ledger" | "config". */
   name: string;
   /** "serving" | "not_serving" | "off". */
   state: string;
