@@ -1,15 +1,18 @@
 import * as z from 'zod';
 import { inventoryFile } from '../../src/config/schema/inventory.ts';
+import { routesFile } from '../../src/config/schema/routes.ts';
 import { wardenFile } from '../../src/config/schema/warden.ts';
 
 /** The documents that are generated from the config schemas: path in the repository, and text. */
 export function configDocs(): readonly { readonly path: string; readonly text: string }[] {
   const warden = jsonSchema(wardenFile, 'warden.yaml');
   const inventory = jsonSchema(inventoryFile, 'inventory.yaml');
+  const routes = jsonSchema(routesFile, 'routes.yaml');
   return [
     { path: 'docs/schemas/warden.schema.json', text: `${JSON.stringify(warden, null, 2)}\n` },
     { path: 'docs/schemas/inventory.schema.json', text: `${JSON.stringify(inventory, null, 2)}\n` },
-    { path: 'docs/config.md', text: markdown(warden, inventory) },
+    { path: 'docs/schemas/routes.schema.json', text: `${JSON.stringify(routes, null, 2)}\n` },
+    { path: 'docs/config.md', text: markdown(warden, inventory, routes) },
   ];
 }
 
@@ -51,8 +54,8 @@ const INTRODUCTION = `# Configuration
 
 <!-- Generated from the schemas in src/config/schema by .ci/generate-config-docs.mjs: change those, not this. -->
 
-The config folder is \`$XDG_CONFIG_HOME/warden\` or, for the system's daemon, \`/etc/warden\`. It holds \`warden.yaml\` and
-\`inventory.yaml\`. \`warden init\` writes both, \`warden check\` validates them, and a running daemon reads them again as soon as they
+The config folder is \`$XDG_CONFIG_HOME/warden\` or, for the system's daemon, \`/etc/warden\`. It holds \`warden.yaml\`,
+\`inventory.yaml\` and, where secrets are fetched, \`routes.yaml\`. \`warden init\` writes the first two, \`warden check\` validates them, and a running daemon reads them again as soon as they
 change: every problem is reported with file, line, column and what to write, and the last good state stays in force.
 
 - YAML 1.2, UTF-8, one document, at most 64 MiB a file. Unknown keys and keys written twice are errors.
@@ -63,13 +66,13 @@ change: every problem is reported with file, line, column and what to write, and
 - What a running daemon can't change is refused by name and needs a restart: \`posture\`, \`socket.mode\`, \`socket.group\`.
 - An empty folder is good for the dev posture only: the daemon then stands on built-in defaults with the synthetic actors
   \`adm-example\`, \`agt-demo\` and \`atm-demo\`.
-- \`routes.yaml\` is not read by this version; one that is there is a warning.
+- \`routes.yaml\` holds names, never values: one that holds something like a value, in a comment too, is refused.
 
 Editors complete and check the files against [the JSON Schemas](schemas/) where the first line says so:
 \`# yaml-language-server: $schema=…/docs/schemas/warden.schema.json\`. Rules between keys are checked by \`warden check\` alone.
 `;
 
-function markdown(warden: Schema, inventory: Schema): string {
+function markdown(warden: Schema, inventory: Schema, routes: Schema): string {
   const parts = [INTRODUCTION, '## warden.yaml\n', table(warden, (schema) => schema.properties === undefined)];
   for (const [name, schema] of Object.entries(warden.properties ?? {})) {
     if (schema.properties !== undefined) parts.push(`### ${name}\n`, `${schema.description ?? ''}\n`, table(schema));
@@ -82,6 +85,9 @@ function markdown(warden: Schema, inventory: Schema): string {
     const entry = inventory.properties?.[name]?.items;
     if (entry !== undefined) parts.push(`### ${word}\n`, table(entry));
   }
+  parts.push('## routes.yaml\n', table(routes));
+  const route = routes.properties?.routes?.items;
+  if (route !== undefined) parts.push('### An entry of routes\n', table(route));
   const selector = inventory.definitions?.selector;
   parts.push('## Selectors\n', SELECTORS);
   if (selector !== undefined) parts.push(table(selector));
