@@ -1,4 +1,4 @@
-import type { Timers } from './timers.ts';
+import type { Timers } from '../kernel/timers.ts';
 
 /** Runs once a burst of calls is over, and at the latest `mostMs` after its first one: a stream that never pauses is heard too. */
 export function debounce(

@@ -1,11 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { WardenError } from '../kernel/errors.ts';
+import type { Timers } from '../kernel/timers.ts';
 import type { ConfigParser } from './parser.ts';
 import { formatProblem } from './problems.ts';
 import { type ReloadEvent, Reloader, type ReloadTrigger } from './reload.ts';
 import type { Snapshot } from './snapshot.ts';
 import { ConfigStore, type LoadOutcome, type Validator } from './store.ts';
-import type { Timers } from './timers.ts';
 import { type ConfigWatch, type WatchOptions, watchConfig } from './watch.ts';
 
 export interface LiveConfigOptions {

@@ -1,5 +1,5 @@
+import { systemTimers, type Timers } from '../kernel/timers.ts';
 import type { ConfigStore, LoadOutcome } from './store.ts';
-import { systemTimers, type Timers } from './timers.ts';
 
 /** What made the daemon read its config again. */
 export type ReloadTrigger = 'start' | 'watch' | 'poll' | 'signal' | 'rpc' | 'retry';

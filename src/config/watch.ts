@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from 'chokidar';
 import type { Clock } from '../kernel/clock.ts';
+import { systemTimers, type Timers } from '../kernel/timers.ts';
 import { debounce } from './debounce.ts';
 import { fingerprint } from './fingerprint.ts';
-import { systemTimers, type Timers } from './timers.ts';
 
 export interface WatchOptions {
   readonly dir: string;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { debounce } from '../../src/config/debounce.ts';
 import { Reloader } from '../../src/config/reload.ts';
-import type { Timers } from '../../src/config/timers.ts';
+import type { Timers } from '../../src/kernel/timers.ts';
 import { configFolder, inventoryWith, put, storeOf, WARDEN } from './support.ts';
 
 /** Time that moves when told to. */
