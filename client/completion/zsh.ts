@@ -30,7 +30,9 @@ export function zshCompletion(commands: Commands): string {
         if (command !== undefined)
           lines.push(`            ${word}) shift words; ((CURRENT--)); ${zshArguments(command, commands)} ;;`);
       }
-      lines.push(`            *) compadd -- ${second.join(' ')} ;;`, '          esac');
+      // `policy` is a command and the beginning of one: its own options stand beside the second words.
+      const alone = own === undefined ? '' : `; ${zshArguments(own, commands)}`;
+      lines.push(`            *) compadd -- ${second.join(' ')}${alone} ;;`, '          esac');
     } else if (own !== undefined) lines.push(`          ${zshArguments(own, commands)}`);
     lines.push('          ;;');
   }
