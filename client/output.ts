@@ -32,6 +32,8 @@ export function escapeJson(text: string): string {
 
 interface Stream {
   readonly isTTY?: boolean;
+  /** Its reader is gone. */
+  readonly left?: boolean;
   write(text: string | Uint8Array): unknown;
 }
 
@@ -63,6 +65,11 @@ export class Output {
 
   get terminal(): boolean {
     return this.#stdout.isTTY === true;
+  }
+
+  /** Nobody reads stdout any more: what goes on without an end ends here. */
+  get abandoned(): boolean {
+    return this.#stdout.left === true;
   }
 
   /** One line that was asked for, on stdout. */

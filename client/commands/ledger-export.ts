@@ -26,6 +26,7 @@ export async function run(invocation: Invocation): Promise<number> {
       count += 1;
       if (fd === null) out.raw(line);
       else writeSync(fd, line);
+      if (out.abandoned) break;
     }
   } finally {
     if (fd !== null) closeSync(fd);

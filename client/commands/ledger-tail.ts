@@ -22,8 +22,10 @@ export async function run(invocation: Invocation): Promise<number> {
   const { fullName, methods } = WardenDefinition;
   await withDaemon(invocation, async (channel) => {
     const options = follow ? { deadlineMs: null } : {};
-    for await (const { json } of channel.stream(fullName, methods.queryLedger, request, options))
+    for await (const { json } of channel.stream(fullName, methods.queryLedger, request, options)) {
       printRecord(json, out);
+      if (out.abandoned) break;
+    }
   });
   return 0;
 }

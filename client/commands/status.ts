@@ -20,6 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
       first = false;
       show(status);
       code = exitCodeOf(status);
+      if (out.abandoned) break;
     }
     return code;
   });

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +96,24 @@ describe('$ warden ledger tail', () => {
     child.kill('SIGTERM');
     await ended;
   });
+
+  test('--follow ends once its reader has left', async () => {
+    const tail = `"${process.execPath}" "${builtPrograms().warden}" ledger tail --follow --lines 1`;
+    const child = spawn('bash', ['-c', `${tail} | head -1; echo "\${PIPESTATUS[0]}"`], {
+      env: { PATH: process.env.PATH, WARDEN_SOCKET: daemon.socket },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toMatch(/ sign /);
+    // The next record is the first that finds nobody there.
+    const ended = lines.next();
+    let over = false;
+    ended.then(() => {
+      over = true;
+    });
+    while (!over) await run('sign agt-test --pubkey key.pub');
+    expect((await ended).value).toBe('0');
+  });
 });
 
 describe('$ warden ledger export', () => {
@@ -150,6 +168,16 @@ describe('$ warden ledger verify', () => {
     const result = await run(`ledger verify --state ${copyOf(change)}`);
     expect(result).toMatchObject({ code: 1, stderr: '' });
     expect(result.stdout).toMatch(finding);
+  });
+
+  test('a broken ledger is broken behind a reader that left, too: code 1', () => {
+    const state = copyOf((log) => log.replace('"user_reason":"first"', '"user_reason":"worst"'));
+    const verify = `"${process.execPath}" "${builtPrograms().warden}" ledger verify --state "${state}"`;
+    // The reader is gone before the first byte is written.
+    const done = spawnSync('bash', ['-c', `{ sleep 0.5; ${verify}; } | true; echo "\${PIPESTATUS[0]}"`], {
+      encoding: 'utf8',
+    });
+    expect(done).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
   });
 
   test('a folder without a ledger is unusable: code 2', async () => {
