@@ -1,6 +1,13 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { Codec } from '../../src/rpc/definition.ts';
-import { SignRequest, SignResponse, StatusRequest, StatusResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
+import {
+  FetchRequest,
+  FetchResponse,
+  SignRequest,
+  SignResponse,
+  StatusRequest,
+  StatusResponse,
+} from '../../src/rpc/generated/warden/v1/warden.ts';
 import { parseCertificateLine, verifyCertificate } from '../../src/ssh/certificate.ts';
 import { parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 
@@ -28,6 +35,13 @@ export class Caller {
         (error, value) => (error !== null || value === undefined ? reject(error) : resolve(value)),
       );
     });
+  }
+
+  /** The one field of a route. */
+  async fetch(route: string, token: string): Promise<string> {
+    const request = FetchRequest.fromPartial({ route, actor: 'agt-bench-0', openbaoToken: Buffer.from(token) });
+    const { fields } = await this.#unary('Fetch', FetchRequest, FetchResponse, request);
+    return fields[0]?.value.toString('utf8') ?? '';
   }
 
   async generation(): Promise<bigint> {

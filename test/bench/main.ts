@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
+import { fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
 import { certsOverSshKeygen, latencyOverEcho, manyActors, throughputOverEcho } from './signing.ts';
 import { coldStart, idleRss, wardenSignWall } from './startup.ts';
 import { measure, type Result } from './stats.ts';
@@ -16,6 +17,9 @@ const ALL = [
   gateUncached,
   reload10k,
   manyActors,
+  openbaoSign,
+  fetchValue,
+  wardenFetchWall,
   coldStart,
   idleRss,
 ];

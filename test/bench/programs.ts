@@ -51,6 +51,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Program 
   return { ...config, ...(await started(config.args, config.dir, config.socket)) };
 }
 
+/** Starts the daemon that a config was written for. */
+export function startProgram({ args, dir, socket }: Config): Promise<Program> {
+  return started(args, dir, socket);
+}
+
 export function writeConfig({ actors = 10, policy = '' }: DaemonOptions = {}): Config {
   const dir = scratch('daemon');
   const config = join(dir, 'config');
