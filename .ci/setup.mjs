@@ -2,10 +2,12 @@
 //   node .ci/setup.mjs demo    dependencies and dist/; sshd where apt as root can bring it
 //   node .ci/setup.mjs test    that, and everything a test needs; fails naming what is missing
 //   node .ci/setup.mjs bench   dependencies and dist/
-// What it brings lies in node_modules/ and .cache/; only Debian packages are installed on the machine itself.
+// What it brings lies in node_modules/ and .cache/; on the machine itself it installs Debian packages only, and makes
+// /run/sshd where that is missing (sshd as root wants it; the package makes it at boot, containers never boot).
+// As a user who is not root it writes into this folder and npm's cache only. The demo needs no compiler, the tests do.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -69,6 +71,18 @@ function dist() {
   if (!run(process.execPath, ['.ci/build.mjs'])) fail('the build failed; its output is above');
 }
 
+/** No service is to start on this machine because a test wants its program: Debian's packages ask this file. */
+function withoutServices(work) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return work();
+  } finally {
+    if (ours) rmSync(policy);
+  }
+}
+
 /** Debian packages by the program or file that proves them. */
 function apt(packages, { required }) {
   const missing = Object.entries(packages).filter(([, proof]) =>
@@ -79,11 +93,10 @@ function apt(packages, { required }) {
   if (isRoot && found('apt-get')) {
     say(`installing Debian packages: ${names.join(' ')}`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    // No service is to start on this machine because a test wants a program.
     const args = ['-o', 'Dpkg::Use-Pty=0', '-qq', '-y', '--no-install-recommends'];
     const stdio = ['ignore', 'ignore', 2];
     run('apt-get', ['-qq', 'update'], { env, stdio });
-    if (run('apt-get', ['install', ...args, ...names], { env, stdio })) return;
+    if (withoutServices(() => run('apt-get', ['install', ...args, ...names], { env, stdio }))) return;
   }
   const text = `missing: ${names.join(', ')}. As root: apt-get install ${names.join(' ')}`;
   if (required) fail(text);
@@ -144,12 +157,15 @@ if (goal === 'test') {
       gcc: 'gcc',
       'libssl-dev': '/usr/include/openssl/evp.h',
       'util-linux': 'setpriv',
+      curl: 'curl',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
     },
     { required: true },
   );
+  if (isRoot) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   python();
   openbao();
 }
+if (goal === 'bench') openbao();
 dist();
