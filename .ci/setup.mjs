@@ -157,6 +157,7 @@ if (goal === 'test') {
       gcc: 'gcc',
       'libssl-dev': '/usr/include/openssl/evp.h',
       'util-linux': 'setpriv',
+      postgresql: '/usr/lib/postgresql',
       curl: 'curl',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',

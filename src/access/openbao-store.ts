@@ -70,7 +70,12 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
     async read({ lane, location, fields, authority, signal }) {
       const path = storePath(lane, location);
       try {
-        const answer = await call(authority, { method: 'GET', path: apiPath(path), signal });
+        const answer = await call(authority, {
+          method: 'GET',
+          path: apiPath(path),
+          once: lane === 'openbao-dynamic',
+          signal,
+        });
         const { values, version } = lane === 'openbao-kv' ? readKv(answer) : readLeased(answer);
         return {
           fields: pick(values, fields, path),

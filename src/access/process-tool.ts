@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, readFile, readlink } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Caller } from '../callers/caller.ts';
 import { WardenError } from '../kernel/errors.ts';
@@ -39,9 +39,9 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
       const identity = becoming(caller, options);
       const [name = '', ...args] = argv;
       const program = await find(name, options.path);
-      const cwd = await readlink(`/proc/${caller.pid}/cwd`).catch(() => '/');
+      const cwd = await folderOf(caller.pid);
       const account = await accountOf(caller.uid);
-      signal.throwIfAborted();
+      if (signal.aborted) throw new WardenError('deadline_exceeded', 'nobody waits for the tool any more');
       if (running >= MAX_RUNNING) {
         throw new WardenError('tool_failed', `${MAX_RUNNING} tools run already`, { hint: 'ask again in a moment' });
       }
@@ -119,6 +119,15 @@ async function find(name: string, path: readonly string[]): Promise<string> {
   throw new WardenError('tool_failed', `there is no program ${name}`, {
     hint: `install it in one of ${path.join(', ')}, or write its whole path into tool.argv of the route`,
   });
+}
+
+/** The caller's own folder by the kernel's link to it, so that nobody moves another one under its name. */
+async function folderOf(pid: number): Promise<string> {
+  const link = `/proc/${pid}/cwd`;
+  return stat(link).then(
+    () => link,
+    () => '/',
+  );
 }
 
 interface Account {

@@ -28,6 +28,8 @@ export interface OpenBaoRequest {
   readonly body?: BodyFields;
   /** Asks for the answer wrapped for so many seconds. */
   readonly wrapSeconds?: number;
+  /** Reading that makes something (a lease): never asked twice by itself. */
+  readonly once?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -70,7 +72,7 @@ export function createClient(options: ClientOptions): OpenBaoClient {
     return new OpenBaoFault('untrusted', 'a double answers where the real OpenBao is wanted');
   }
 
-  function toPool({ method, path, token, body, wrapSeconds, signal }: OpenBaoRequest): PoolRequest {
+  function toPool({ method, path, token, body, wrapSeconds, once, signal }: OpenBaoRequest): PoolRequest {
     return {
       // Proxies do not all let LIST through; OpenBao takes this for it.
       method: method === 'LIST' ? 'GET' : method,
@@ -84,7 +86,7 @@ export function createClient(options: ClientOptions): OpenBaoClient {
       ...(body === undefined ? {} : { body: encodeBody(body) }),
       signal,
       // Reading may be asked twice. A signature, a lease or a login may not: the first may have been made.
-      repeatable: method === 'GET' || method === 'LIST',
+      repeatable: once !== true && (method === 'GET' || method === 'LIST'),
       judge,
     };
   }

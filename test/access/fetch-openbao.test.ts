@@ -176,6 +176,49 @@ describe('$ warden fetch, from a real OpenBao', () => {
     });
   });
 
+  test('a policy that is narrowed and widened again counts at once', async () => {
+    const policy = (capabilities: string) =>
+      bao.ok('POST', 'sys/policies/acl/reader', {
+        policy: `path "platform-test/data/workloads/*" { capabilities = [${capabilities}] }`,
+      });
+    await policy('"deny"');
+    const refused = await run('fetch npm-publish --actor agt-m1', as(reader));
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('the policies of your token do not permit platform-test/data/workloads/ci/npm');
+    await policy('"read"');
+    expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });
+  });
+
+  test('a token of the daemon that was revoked: refused without a storm, and mended by a new one in the file', async () => {
+    const revoked = readFileSync(tokenPath, 'utf8');
+    await bao.ok('POST', 'auth/token/revoke', { token: revoked });
+    const before = proxy.seen.length;
+    for (let n = 0; n < 10; n += 1) {
+      const result = await run('fetch registry-login --actor agt-m3 --field user', as(''));
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(why(result.stderr)).toBe('owner_refused');
+    }
+    // A read that finds out and a look-up or two that make sure; not one for each request.
+    expect(proxy.seen.slice(before).filter((line) => !line.includes('sys/health')).length).toBeLessThanOrEqual(9);
+    const fresh = await bao.call('POST', 'auth/token/create', { body: { policies: ['reader'] } });
+    writeFileSync(tokenPath, (fresh.body as { auth: { client_token: string } }).auth.client_token);
+    expect(await run('fetch registry-login --actor agt-m3 --field user', as(''))).toMatchObject({
+      code: 0,
+      stdout: 'ci',
+    });
+  });
+
+  test('an OpenBao that is sealed says so, and the daemon goes on by itself once it is unsealed', async () => {
+    const key = /Unseal Key: (\S+)/.exec(bao.output())?.[1];
+    await bao.ok('PUT', 'sys/seal');
+    const sealed = await run('fetch npm-publish --actor agt-m1', as(reader));
+    expect(sealed).toMatchObject({ code: 4, stdout: '' });
+    expect(sealed.stderr).toContain('OpenBao is sealed');
+    expect(lastRecord(daemon.house)).toMatchObject({ outcome: 'failed', reason: 'owner_unavailable' });
+    await bao.ok('PUT', 'sys/unseal', { key });
+    expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });
+  });
+
   test('an OpenBao of another tier is refused, and mended by a reload', async () => {
     writeConfig(daemon.house, { warden: wardenYaml('prod'), inventory: INVENTORY });
     await run('reload');
