@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { CallerLimits } from '../src/callers/rate-limit.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
+import { guardArrivals } from '../src/rpc/arrivals.ts';
 import { limited, type RpcDeps } from '../src/rpc/call.ts';
 import { type GeneratedService, toServiceDefinition } from '../src/rpc/definition.ts';
 import descriptors from '../src/rpc/generated/descriptors.binpb';
@@ -35,6 +36,7 @@ export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Healt
     // A peer that neither speaks nor answers a ping is cut off after a minute and a half.
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 20_000,
+    interceptors: [guardArrivals(deps)],
   });
   const reflection = reflectionHandlers(new Reflection(descriptors));
   const add = (service: GeneratedService, handlers: Parameters<Server['addService']>[1]): void =>
