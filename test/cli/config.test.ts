@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { actorNameOf, inventoryYaml } from '../../client/init-files.ts';
 import { ACTOR_NAME } from '../../src/inventory/names.ts';
+import { anyonesPrograms } from '../support/anyones-programs.ts';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { DEV_WARDEN, plainInventory, startDaemon } from '../support/daemon.ts';
 
@@ -113,20 +115,30 @@ describe('$ warden init', () => {
     expect(readdirSync(home)).toEqual(['file']);
   });
 
-  test.runIf(process.getuid?.() === 0)('init and daemon work for a uid that is in no user database', async () => {
+  test.runIf(process.getuid?.() === 0)('init and daemon work for a uid that is in no user database', () => {
+    const programs = anyonesPrograms();
     const own = join(home, 'own');
     chmodSync(home, 0o755);
     mkdirSync(own);
     chownSync(own, 61_234, 61_234);
-    const through = ['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups', 'env', '-u', 'HOME'];
-    const result = await run('init --posture dev --config own/config', { through });
-    expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout).toMatch(/\n {2}inventory\.yaml {2}actor adm-uid61234: you\n/);
-    const [config, state, socket] = [join(own, 'config'), join(own, 'state'), join(own, 'run', 's.sock')];
-    const daemon = await startDaemon({ house: { folder: own, config, state, socket, remove: () => {} }, through });
-    const issued = await run(`issue adm-uid61234 --out own/key --socket ${socket}`, { through });
-    await daemon.stop();
-    expect(issued).toMatchObject({ code: 0, stderr: '' });
+    const script = `set -e
+      warden init --posture dev --config config
+      export WARDEN_SOCKET=$PWD/run/s.sock
+      wardend --config config --socket $WARDEN_SOCKET --state state 2> log &
+      until warden status > /dev/null 2>&1; do kill -0 $!; sleep 0.1; done
+      warden issue adm-uid61234 --out key
+      kill $!; wait $!`;
+    const ids = ['--reuid=61234', '--regid=61234', '--clear-groups'];
+    const done = spawnSync('setpriv', [...ids, 'env', '-u', 'HOME', 'bash', '-c', script], {
+      cwd: own,
+      env: { PATH: `${programs.bin}:${process.env.PATH}` },
+      encoding: 'utf8',
+      timeout: 50_000,
+    });
+    programs.remove();
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    expect(done.stdout).toMatch(/\n {2}inventory\.yaml {2}actor adm-uid61234: you\n/);
+    expect(done.stdout).toMatch(/\ncertificate key-cert\.pub with its key key\n/);
   });
 
   test('a daemon starts on it and signs for the actor that it made', async () => {
