@@ -230,7 +230,7 @@ export const COMMANDS: readonly Command[] = [
       { run: 'warden fetch npm-publish --output token', says: 'into a file of mode 0600' },
       { run: 'warden fetch npm-publish --wrap-ttl 5m', says: 'a wrapping token: bao unwrap -field=token TOKEN' },
     ],
-    load: () => online('fetch'),
+    load: () => import('./commands/fetch.ts'),
   },
   {
     name: 'ca',
@@ -447,6 +447,7 @@ export const COMMANDS: readonly Command[] = [
         complete: 'actor',
       },
       'deny-ttl': { type: 'string', value: 'TTL', summary: 'the lifetime that must be refused, 999h by default' },
+      openbao: { type: 'boolean', summary: 'the certificate must come from OpenBao; SMOKE_VAULT=1 says the same' },
       evidence: { type: 'string', value: 'FILE', summary: 'append the evidence as JSON lines', complete: 'file' },
     },
     notes: ['Uses a key pair that exists in memory only. Exit code 0 as expected, 1 not, 2 unusable.'],

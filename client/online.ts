@@ -6,7 +6,6 @@ import { run as completion } from './commands/completion.ts';
 import { run as demo } from './commands/demo.ts';
 import { run as explain } from './commands/explain.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
-import { run as fetch } from './commands/fetch.ts';
 import { run as help } from './commands/help.ts';
 import { run as issue } from './commands/issue.ts';
 import { run as ledgerAccept } from './commands/ledger-accept.ts';
@@ -29,7 +28,6 @@ export const onlineCommands = {
   demo,
   explain,
   explainSign,
-  fetch,
   help,
   issue,
   ledgerAccept,

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { WardenError } from '../../src/kernel/errors.ts';
-import { type FetchEvidence, type FetchResponse, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
+import type { FetchEvidence, FetchResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from '../args.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
+import { FETCH } from '../fetch-method.ts';
 import { readFetchRequest } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
 
@@ -24,10 +25,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const request = readFetchRequest(invocation, { fields, single: oneValue, wrapTtlSeconds });
   if (target !== undefined) writing(() => checkWritable(target));
 
-  const { fullName, methods } = WardenDefinition;
   let answer: FetchResponse;
   try {
-    answer = await withDaemon(invocation, (channel) => channel.unary(fullName, methods.fetch, request));
+    answer = await withDaemon(invocation, (channel) => channel.unary(FETCH.service, FETCH.method, request));
   } finally {
     request.openbaoToken.fill(0);
   }
