@@ -28,6 +28,12 @@ export async function run(invocation: Invocation): Promise<number> {
 
   const { exit, evidence, problems } = await withDaemon(invocation, async (channel) => {
     const { backend, protocol } = await preflight(channel);
+    if ((args.flag('openbao') || env.SMOKE_VAULT === '1') && backend !== 'openbao') {
+      throw usageError(
+        `certificates come from the ${backend} backend here, not from OpenBao`,
+        'set backend: openbao in warden.yaml, or leave --openbao out',
+      );
+    }
     const actor = args.string('actor') ?? (await firstUsable(channel));
     return smokePolicy(
       { actor, allowTtlSeconds: ALLOW_TTL_SECONDS, denyTtlSeconds, wordless: protocol === 'authzen' },
