@@ -89,7 +89,10 @@ async function firstUsable(channel: Channel): Promise<string> {
   return first.name;
 }
 
-/** One request. A refusal is an outcome: its effect is told from whether a decision came with it. */
+/**
+ * One request. A refusal is an outcome, and its effect what the decision point said: the local ceiling refuses
+ * after an allow, too, and that proves nothing of the gate.
+ */
 async function ask(channel: Channel, backend: string, request: SignRequest): Promise<SmokeOutcome> {
   const { fullName, methods } = WardenDefinition;
   try {
@@ -98,13 +101,9 @@ async function ask(channel: Channel, backend: string, request: SignRequest): Pro
     return { policyDecisionId, effect, reason, backend: evidence.backend, certificateIssued: true };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
-    const { decisionId, policyReason } = error.details;
-    if (decisionId !== undefined) {
-      const reason = policyReason ?? '';
-      return { policyDecisionId: decisionId, effect: 'deny', reason, backend, certificateIssued: false };
-    }
+    const { decisionId, policyEffect: effect = 'not_asked', policyReason = '' } = error.details;
     // Refused without a decision: a fault, or a rule of our own before the gate.
-    const effect = error.kind === 'unavailable' ? 'fault' : 'not_asked';
-    return { policyDecisionId: '', effect, reason: error.reason, backend, certificateIssued: false };
+    const reason = decisionId === undefined ? error.reason : policyReason;
+    return { policyDecisionId: decisionId ?? '', effect, reason, backend, certificateIssued: false };
   }
 }

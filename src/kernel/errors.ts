@@ -1,9 +1,11 @@
-import { REASONS, type ErrorKind, type ReasonCode } from './reason.ts';
+import { type ErrorKind, REASONS, type ReasonCode } from './reason.ts';
 
 export interface ErrorDetails {
   /** What to do, where the reason's own hint is too general. */
   readonly hint?: string;
   readonly decisionId?: string;
+  /** As the ledger records it: what the decision point said, or that it was not asked. */
+  readonly policyEffect?: 'allow' | 'deny' | 'not_asked' | 'fault';
   /** The decision point's own word for it. */
   readonly policyReason?: string;
   readonly ledgerSeq?: bigint;

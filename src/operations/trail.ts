@@ -1,5 +1,5 @@
 import type { AttestedConnection } from '../callers/connection.ts';
-import type { WardenError } from '../kernel/errors.ts';
+import type { ErrorDetails, WardenError } from '../kernel/errors.ts';
 import type { LedgerCaller, LedgerEntry, LedgerKind } from '../ledger/record.ts';
 import type { RequestContext } from './context.ts';
 
@@ -50,6 +50,15 @@ export class Trail {
     return this.#kind === 'fetch' || this.#known.route !== undefined;
   }
 
+  /** What the gate said before the operation ended, whoever ended it: as it is recorded, so it is told. */
+  #gateDetails(): ErrorDetails {
+    const { policy_effect: policyEffect, policy_decision_id: decisionId, policy_reason: policyReason } = this.#known;
+    return {
+      ...(policyEffect === undefined ? {} : { policyEffect }),
+      ...(decisionId === undefined ? {} : { decisionId, ...(policyReason === undefined ? {} : { policyReason }) }),
+    };
+  }
+
   /**
    * Records how an operation ended without effect, and gives the error its ledger number. If even that cannot
    * be written the refusal still stands: the caller hears the first reason, for it changes nothing.
@@ -58,7 +67,7 @@ export class Trail {
     const { services, requestId } = this.#context;
     services.counters.refusals += 1;
     const outcome = error.kind === 'refused' || error.kind === 'usage' ? 'refused' : 'failed';
-    const known = error.with({ requestId });
+    const known = error.with({ requestId, ...this.#gateDetails() });
     if (error.code === 'ledger_unavailable') return known;
     try {
       const receipt = await services.ledger.appendRefusal(

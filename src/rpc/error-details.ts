@@ -19,9 +19,10 @@ export interface WireError {
  * into a status code or a sentence.
  */
 export function toWireError(error: WardenError): WireError {
-  const { decisionId, policyReason, ledgerSeq, requestId, retryAfterMs } = error.details;
+  const { decisionId, policyEffect, policyReason, ledgerSeq, requestId, retryAfterMs } = error.details;
   const metadata: Record<string, string> = { hint: error.hint };
   if (decisionId !== undefined && decisionId !== '') metadata.decision_id = decisionId;
+  if (policyEffect !== undefined) metadata.policy_effect = policyEffect;
   if (policyReason !== undefined && policyReason !== '') metadata.policy_reason = policyReason;
   if (ledgerSeq !== undefined) metadata.ledger_seq = String(ledgerSeq);
   if (requestId !== undefined) metadata.request_id = requestId;

@@ -1,5 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -158,6 +160,43 @@ describe('a gate that a flex-auth double stands behind', () => {
     expect(result).toMatchObject({ code: 4, stdout: '' });
     expect(result.stderr).toMatch(/^warden: unavailable: .*\n {2}why: policy_unavailable · ledger \d+ · request /);
   });
+});
+
+describe('a decision point that allows everything', () => {
+  test.each([
+    ['flex-auth', { effect: 'allow', id: 'decision:all', reason: 'signing_policy_matched' }, 'signing_policy_matched'],
+    ['authzen', { decision: true, context: { id: 'decision:all' } }, ''],
+  ])(
+    'is found out by smoke policy over %s: the local ceiling is no deny of the gate',
+    async (protocol, answer, reason) => {
+      const server = createServer((_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const house = makeHouse({
+        warden: `version: 1\nposture: test\npolicy: { enabled: true, protocol: ${protocol}, flex_auth_url: "${url}", health_path: /up }\n`,
+      });
+      for (const name of ['ca_ed25519', 'ca_ed25519.pub']) rmSync(join(house.config, name));
+      makeCaKey(join(house.config, 'ca_ed25519'), 'ca-test');
+      const daemon = await startDaemon({ house });
+      const result = await at(daemon.socket)('smoke policy --actor agt-test');
+      await daemon.stop();
+      server.close();
+      house.remove();
+      expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('deny check: the effect is allow') });
+      const evidence = result.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown);
+      expect(evidence.at(-1)).toMatchObject({
+        policy_decision_id: 'decision:all',
+        effect: 'allow',
+        reason,
+        certificate_issued: false,
+      });
+    },
+  );
 });
 
 describe('where there is no gate', () => {

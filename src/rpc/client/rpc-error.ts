@@ -3,6 +3,8 @@ import { type ErrorKind, isReasonCode, REASONS } from '../../kernel/reason.ts';
 export interface RpcErrorDetails {
   readonly hint?: string;
   readonly decisionId?: string;
+  /** "allow", "deny", "not_asked" or "fault"; undefined where the request did not come to the gate. */
+  readonly policyEffect?: string;
   readonly policyReason?: string;
   readonly ledgerSeq?: string;
   readonly requestId?: string;

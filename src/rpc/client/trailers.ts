@@ -62,9 +62,10 @@ function readDetails(encoded: string): Rich | null {
 }
 
 function fromMetadata(metadata: Readonly<Record<string, string>>): RpcErrorDetails {
-  const [hint, decisionId, policyReason, ledgerSeq, requestId] = [
+  const [hint, decisionId, policyEffect, policyReason, ledgerSeq, requestId] = [
     'hint',
     'decision_id',
+    'policy_effect',
     'policy_reason',
     'ledger_seq',
     'request_id',
@@ -72,6 +73,7 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): RpcErrorDetai
   return {
     ...(hint !== undefined && { hint }),
     ...(decisionId !== undefined && { decisionId }),
+    ...(policyEffect !== undefined && { policyEffect }),
     ...(policyReason !== undefined && { policyReason }),
     ...(ledgerSeq !== undefined && { ledgerSeq }),
     ...(requestId !== undefined && { requestId }),
