@@ -5,10 +5,14 @@ const SIZES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
 /** `500ms`, `2s`, `90m`, `8h`, `30d` in milliseconds; null where the text is none of these. */
 export function parseDuration(text: string): number | null {
-  const match = /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(text);
+  const match = /^(\d{1,12})(?:\.(\d{1,6}))?(ms|s|m|h|d)$/.exec(text);
   if (match === null) return null;
-  const ms = Number(match[1]) * UNITS_MS[match[2] as keyof typeof UNITS_MS];
-  return Number.isSafeInteger(ms) ? ms : null;
+  const [, whole = '', fraction = ''] = match;
+  const unit = UNITS_MS[match[3] as keyof typeof UNITS_MS];
+  // Apart, in whole numbers: 1.1 * 3_600_000 is not 3_960_000.
+  const part = (Number(fraction) * unit) / 10 ** fraction.length;
+  const ms = Number(whole) * unit + part;
+  return Number.isInteger(part) && Number.isSafeInteger(ms) ? ms : null;
 }
 
 /** A TTL as the command line takes it: a duration, or a bare number of hours. In whole seconds; null where it is neither, or not positive. */
