@@ -38,7 +38,22 @@ export function toLedgerFilter(request: QueryLedgerRequest): LedgerFilter {
 /** The last records that match, oldest first, as they stand in the files. */
 export async function* lastRecords(invocation: Invocation, request: QueryLedgerRequest): AsyncGenerator<string> {
   const dir = await ledgerFolder(invocation);
-  for await (const { json } of queryLedger(dir, toLedgerFilter(request), { limit: request.limit })) yield json;
+  const found = queryLedger(dir, toLedgerFilter(request), { limit: request.limit });
+  for await (const { json } of readingLedger(dir, found)) yield json;
+}
+
+/** What `read` gives, with a file that cannot be read told as what it is: unusable, and no defect. */
+export async function* readingLedger<T>(dir: string, read: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* read;
+  } catch (error) {
+    throw unreadable(dir, error);
+  }
+}
+
+export function unreadable(dir: string, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).syscall === undefined) return error;
+  return usageError(`cannot read the ledger in ${dir}: ${whyFile(error)}`, "run it as the daemon's user, or as root");
 }
 
 /**

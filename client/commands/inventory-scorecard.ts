@@ -5,7 +5,7 @@ import { MAX_REGISTRY_BYTES, parseRegistry } from '../../src/registry/parse.ts';
 import { readBounded } from '../bounded-file.ts';
 import { requireConfig } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
-import { ledgerFolder } from '../ledger-offline.ts';
+import { ledgerFolder, readingLedger } from '../ledger-offline.ts';
 import { registryInput } from '../registry-input.ts';
 import { reportFindings } from '../report-findings.ts';
 
@@ -30,7 +30,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
 async function usedActors(stateDir: string): Promise<ReadonlySet<string>> {
   const used = new Set<string>();
-  for await (const { record } of queryLedger(stateDir, { outcome: 'ok' })) {
+  for await (const { record } of readingLedger(stateDir, queryLedger(stateDir, { outcome: 'ok' }))) {
     if (record.actor !== undefined && record.certificate_issued === true) used.add(record.actor);
   }
   return used;

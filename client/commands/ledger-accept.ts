@@ -3,7 +3,7 @@ import { acceptBreak } from '../../src/ledger/accept.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { usageError } from '../args.ts';
 import type { Invocation } from '../invocation.ts';
-import { anchorFile, ledgerFolder } from '../ledger-offline.ts';
+import { anchorFile, ledgerFolder, unreadable } from '../ledger-offline.ts';
 import { refuseWhileLocked } from '../state-lock.ts';
 
 /** The mend after a break was looked into. Only with a reason, only where there is a break, only while no daemon runs. */
@@ -14,7 +14,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const dir = await ledgerFolder(invocation);
   const anchor = anchorFile(invocation, dir);
   refuseWhileLocked(dir);
-  const { conforms } = await verifyLedger(dir, anchor);
+  const { conforms } = await verifyLedger(dir, anchor).catch((error: unknown) => {
+    throw unreadable(dir, error);
+  });
   if (conforms) {
     if (out.json) out.object({ accepted: false, folder: dir });
     else out.line('nothing to accept: the ledger is whole');

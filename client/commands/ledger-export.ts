@@ -1,10 +1,10 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { exportLedger } from '../../src/ledger/export.ts';
 import { quoted, usageError } from '../args.ts';
 import { whyFile } from '../bounded-file.ts';
 import type { Invocation } from '../invocation.ts';
 import { readFilter } from '../ledger-filter.ts';
-import { ledgerFolder, toLedgerFilter } from '../ledger-offline.ts';
+import { ledgerFolder, readingLedger, toLedgerFilter } from '../ledger-offline.ts';
 
 /** Every record that matches, oldest first, for other programs. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -22,10 +22,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const fd = target === '-' ? null : create(target);
   let count = 0;
   try {
-    for await (const line of exportLedger(dir, { format, filter, ...(fields !== undefined && { fields }) })) {
+    const lines = exportLedger(dir, { format, filter, ...(fields !== undefined && { fields }) });
+    for await (const line of readingLedger(dir, lines)) {
       count += 1;
       if (fd === null) out.raw(line);
-      else writeSync(fd, line);
+      else writeWhole(fd, line, target);
       if (out.abandoned) break;
     }
   } finally {
@@ -33,6 +34,14 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   if (fd !== null) out.aside(`${target}: ${count} lines`);
   return 0;
+}
+
+function writeWhole(fd: number, line: string, path: string): void {
+  try {
+    writeFileSync(fd, line);
+  } catch (error) {
+    throw usageError(`cannot write ${path}: ${whyFile(error)}`, 'name another file with --out');
+  }
 }
 
 /** A record may hold what is not everyone's business: 0600. */

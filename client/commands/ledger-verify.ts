@@ -1,7 +1,7 @@
 import type { Finding } from '../../src/ledger/chain-check.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import type { Invocation } from '../invocation.ts';
-import { anchorFile, ledgerFolder } from '../ledger-offline.ts';
+import { anchorFile, ledgerFolder, unreadable } from '../ledger-offline.ts';
 
 /** 0 whole, 1 broken, 2 unusable. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -10,7 +10,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const { conforms, records, firstSeq, lastSeq, findings, notes, more } = await verifyLedger(
     dir,
     anchorFile(invocation, dir),
-  );
+  ).catch((error: unknown) => {
+    throw unreadable(dir, error);
+  });
   if (out.json) {
     out.object({ conforms, folder: dir, records, first_seq: firstSeq, last_seq: lastSeq, findings, notes, more });
   } else {

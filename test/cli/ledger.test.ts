@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -178,6 +178,14 @@ describe('$ warden ledger verify', () => {
       encoding: 'utf8',
     });
     expect(done).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
+  });
+
+  test.each(['verify', 'query', 'export'])('%s of a file that cannot be read is unusable: code 2', async (verb) => {
+    const state = copyOf((log) => log);
+    mkdirSync(join(state, 'signatures-000000000009.log'));
+    const result = await run(`ledger ${verb} --state ${state}`);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain(`cannot read the ledger in ${state}: it is a folder\n`);
   });
 
   test('a folder without a ledger is unusable: code 2', async () => {
