@@ -21,7 +21,8 @@ export const USAGE = `wardend: answers people, agents and automation of this mac
   --version, --help
 
 Signals: SIGHUP reads the config again, SIGTERM and SIGINT drain and stop.
-Exit codes: 0 stopped as asked, 2 bad usage or config, 4 socket or state folder unusable, 5 internal.
+Exit codes: 0 stopped as asked, 1 refused (a state folder of another posture), 2 bad usage or config,
+            4 socket or state folder unusable, 5 internal.
 `;
 
 /** @throws WardenError invalid_request */

@@ -24,8 +24,7 @@ export function takeLock(path: string): LockFile | { readonly heldBy: number | n
       closeSync(fd);
       return { heldBy };
     }
-    ftruncateSync(fd, 0);
-    writeSync(fd, `${process.pid}\n`, 0);
+    signLock(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -37,6 +36,16 @@ export function takeLock(path: string): LockFile | { readonly heldBy: number | n
       held = false;
     },
   };
+}
+
+/** The pid is there for people to read: a full disk has no room for it, and takes nothing from the lock. */
+function signLock(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
 }
 
 function holder(fd: number): number | null {

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { asWardenError } from '../src/kernel/errors.ts';
 import { daemonPaths } from '../src/kernel/paths.ts';
 import { parseArguments, USAGE } from './arguments.ts';
 import { harden } from './harden.ts';
@@ -10,6 +9,7 @@ import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
 import { ensurePrivateDir, isOwnDir } from './private-dir.ts';
 import { type Listener, listen, listenInherited } from './socket.ts';
+import { startError } from './start-error.ts';
 import { effectiveUid, lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
 import { type Places, wire } from './wire.ts';
@@ -102,7 +102,7 @@ function ownHome(): string {
 }
 
 main().catch((thrown: unknown) => {
-  const error = asWardenError(thrown);
+  const error = startError(thrown);
   const cause =
     error.code === 'internal' ? `\n${error.cause instanceof Error ? error.cause.stack : String(error.cause)}` : '';
   process.stderr.write(`wardend: ${error.message}${cause}\n  why: ${error.code}\n  do: ${error.hint}\n`);

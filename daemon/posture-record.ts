@@ -32,7 +32,7 @@ export function bindPosture(stateDir: string, posture: EnvPosture): Promotion | 
   const path = join(stateDir, FILE);
   const recorded = read(path);
   if (recorded === null) {
-    writeFileSync(path, `${posture}\n`, { mode: 0o600, flag: 'wx' });
+    replace(path, posture);
     return null;
   }
   if (recorded === posture) return null;
