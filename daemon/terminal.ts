@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
 
-/** Has the process a controlling terminal (field `tty_nr` of /proc/PID/stat)? What can't be read has none. */
+/**
+ * Is the process in the foreground of a terminal, where its person can see it and stop it? What can't be read is not,
+ * nor is a job in the background, which shares the terminal of a person who may know nothing of it.
+ */
 export function hasTerminal(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets, which the program chooses: count from the last bracket.
-    const ttyNumber = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4];
-    return ttyNumber !== undefined && ttyNumber !== '0';
+    return inForeground(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
+}
+
+/** Of a line of /proc/PID/stat: a controlling terminal (`tty_nr`), whose foreground group (`tpgid`) is its own (`pgrp`). */
+export function inForeground(stat: string): boolean {
+  // The second field is the program's name in brackets, which the program chooses: count from the last bracket.
+  const [, , group, , terminal, foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return terminal !== undefined && terminal !== '0' && group !== undefined && group === foreground;
 }
