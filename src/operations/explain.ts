@@ -10,6 +10,7 @@ import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { askGate } from './ask-gate.ts';
 import { authorisedActor, isAdministrator, selectorFacts } from './authorised-actor.ts';
 import { checkCeilingAfterGate } from './ceiling.ts';
+import { checkPurpose } from './check-purpose.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import type { SignInput } from './sign.ts';
@@ -82,6 +83,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
 
     needs = `an authority that the ${settings.posture} posture permits`;
     checkAuthorityPosture(settings.posture, world.authority.keys());
+    checkPurpose(input.purpose, world.authority);
     held(needs, `${world.authority.backend} authority`);
 
     needs = `a subject among ${actor.allowedSubjects.join(', ')}`;
@@ -114,7 +116,9 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
       held(needs, `${cached.effect} ${cached.id} ${cached.reason} (cached)`);
     } else {
       verdict = 'would_ask';
-      held(needs, `would ask ${settings.policy.url}; --ask asks for real`, 'would_ask');
+      // The address is for administrators, as in the status.
+      const whom = (await isAdministrator(context)) ? settings.policy.url : 'the decision point';
+      held(needs, `would ask ${whom}; --ask asks for real`, 'would_ask');
     }
 
     needs = `at most ${formatSeconds(Math.min(actor.maxTtlSeconds, settings.ttlCeilingsSeconds[actor.type]))}`;

@@ -1,5 +1,5 @@
 import type { Actor } from '../inventory/actor.ts';
-import { asWardenError, WardenError } from '../kernel/errors.ts';
+import { asWardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import { signQuestion } from '../policy/question.ts';
 import { checkIssuedOffLoop } from '../signing/check-issued.ts';
@@ -12,6 +12,7 @@ import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
 import { authorisedActor } from './authorised-actor.ts';
 import { checkCeilingAfterGate } from './ceiling.ts';
+import { checkPurpose } from './check-purpose.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import { Trail } from './trail.ts';
@@ -75,9 +76,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
     trail.note({ principals: plan.principals, ttl_hours: ttlHours(plan.ttlSeconds) });
 
     checkAuthorityPosture(settings.posture, world.authority.keys());
-    if (input.purpose === 'issue' && world.authority.backend === 'openbao') {
-      throw new WardenError('issue_unsupported', 'issue is not offered where OpenBao signs');
-    }
+    checkPurpose(input.purpose, world.authority);
 
     const subject = await decideSubject(input, actor, context);
     trail.note({ subject: subject.id, ...(subject.claims === null ? {} : { claims_subject: subject.claims }) });
