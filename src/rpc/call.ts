@@ -56,14 +56,8 @@ async function admit(
   const connection = deps.peers.find(call.getPeer());
   if (connection === null) throw new WardenError('caller_gone', 'the calling process is gone');
   if (deps.stopping.aborted) throw stopping();
-  const state = connection.check();
-  if (state !== 'alive') {
-    const error =
-      state === 'gone'
-        ? new WardenError('caller_gone', 'the calling process is gone')
-        : new WardenError('caller_changed', 'the calling process runs another program than when it connected');
-    throw await recordUnadmitted(deps, connection, error, recordAs);
-  }
+  const lost = noLonger(connection);
+  if (lost !== null) throw await recordUnadmitted(deps, connection, lost, recordAs);
   const world = deps.world();
   const admission = deps.limiter.take(connection.caller.uid);
   if (!admission.ok) {
@@ -89,6 +83,18 @@ async function admit(
       admission.release();
     },
   };
+}
+
+/** Why a connection is no longer its caller's; null where it is. */
+function noLonger(connection: AttestedConnection): WardenError | null {
+  switch (connection.check()) {
+    case 'alive':
+      return null;
+    case 'gone':
+      return new WardenError('caller_gone', 'the calling process is gone');
+    case 'changed':
+      return new WardenError('caller_changed', 'the calling process runs another program than when it connected');
+  }
 }
 
 function stopping(): WardenError {
@@ -186,6 +192,9 @@ export function serverStream<Req, Res>(
       ({ context, release } = await admit(deps, call, recordAs, true));
       for await (const message of run(call.request, context)) {
         if (context.signal.aborted) break;
+        // A stream may outlive the program that asked for it, and its connection be in other hands.
+        const lost = noLonger(context.connection);
+        if (lost !== null) throw lost;
         if (!call.write(message)) await drained(call, context.signal);
       }
       if (deps.stopping.aborted) throw stopping();
