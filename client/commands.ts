@@ -1,3 +1,4 @@
+import { LEDGER_KINDS } from '../src/ledger/record.ts';
 import type { Command } from './command.ts';
 import type { OptionSpec } from './command-spec.ts';
 
@@ -37,7 +38,7 @@ const FILTERS: Readonly<Record<string, OptionSpec>> = {
     type: 'string',
     value: 'KIND',
     summary: 'only this kind: sign, issue, reload …',
-    complete: ['start', 'stop', 'reload', 'sign', 'issue', 'host', 'explain', 'break_glass', 'checkpoint', 'recovered'],
+    complete: LEDGER_KINDS,
   },
   outcome: {
     type: 'string',

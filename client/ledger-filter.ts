@@ -1,4 +1,5 @@
 import { parseDuration } from '../src/kernel/duration.ts';
+import { LEDGER_KINDS } from '../src/ledger/record.ts';
 import type { QueryLedgerRequest } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Args, quoted, usageError } from './args.ts';
 
@@ -10,12 +11,16 @@ export function readFilter(args: Args, now: number): QueryLedgerRequest {
   if (!['', 'ok', 'refused', 'failed'].includes(outcome)) {
     throw usageError(`--outcome ${quoted(outcome)} is none`, 'one of ok, refused, failed');
   }
+  const kind = args.string('kind') ?? '';
+  if (kind !== '' && !LEDGER_KINDS.some((known) => known === kind)) {
+    throw usageError(`--kind ${quoted(kind)} is none`, `one of ${LEDGER_KINDS.join(', ')}`);
+  }
   const serial = args.string('serial') ?? '';
   if (!/^\d{0,20}$/.test(serial)) throw usageError(`--serial ${quoted(serial)} is no decimal number`);
   return {
     limit: args.command.options.limit === undefined ? MAX_LIMIT : (args.integer('limit', 1, MAX_LIMIT) ?? 100),
     actor: args.string('actor') ?? '',
-    kind: args.string('kind') ?? '',
+    kind,
     outcome,
     since: readTime(args, 'since', now),
     until: readTime(args, 'until', now),

@@ -60,6 +60,7 @@ describe('$ warden ledger query', () => {
 
   test.each([
     ['an outcome that is none', '--outcome maybe', '"maybe" is none'],
+    ['a kind that is none', '--kind signed', '"signed" is none'],
     ['a time that is none', '--since yesterday', '"yesterday" is no time'],
     ['a limit of nothing', '--limit 0', 'no number from 1 to 10000'],
     ['a serial in hex', '--serial ff', 'is no decimal number'],
