@@ -150,6 +150,7 @@ describe('completion', () => {
     const script = [
       `source ${folder}/completion.bash`,
       `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}`,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own, not JavaScript's
       'compopt() { :; }; _warden; printf "%s\\n" "${COMPREPLY[@]}"',
     ].join('\n');
     const env = { PATH: `${folder}:${process.env.PATH}`, WARDEN_SOCKET: daemon.socket };
