@@ -121,6 +121,11 @@ function checkClaims(file: WardenFile, problems: Problems): void {
 
 function warnOfPolicy(file: WardenFile, problems: Problems): void {
   const { policy } = file;
+  if (policy.subject_env !== 'WARDEN_POLICY_SUBJECT')
+    problems.warn(
+      ['policy', 'subject_env'],
+      '`warden` reads WARDEN_POLICY_SUBJECT and no other variable: another name is for clients of your own',
+    );
   if (!policy.enabled) return;
   if (!policy.gate.includes('sign'))
     problems.warn(

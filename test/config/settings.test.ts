@@ -428,6 +428,13 @@ ledger: { rotate: 1GiB }
       ['warden.yaml:3:39: fail_closed: false releases certificates while the decision point is down'],
     ],
     [
+      'a variable that the client does not read',
+      'version: 1\nposture: dev\npolicy: { subject_env: IAM_SUBJECT }\n',
+      [
+        'warden.yaml:3:24: `warden` reads WARDEN_POLICY_SUBJECT and no other variable: another name is for clients of your own',
+      ],
+    ],
+    [
       'a gate that does not cover sign',
       'version: 1\nposture: dev\npolicy: { enabled: true, gate: [] }\n',
       ['warden.yaml:3:32: the gate is on but not asked before a certificate: `sign` is not in policy.gate'],

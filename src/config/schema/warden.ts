@@ -122,7 +122,9 @@ const policy = z.strictObject({
     /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
   )
     .default('WARDEN_POLICY_SUBJECT')
-    .describe("The caller's variable that names its subject."),
+    .describe(
+      "The caller's variable that names its subject. A request carries the subject itself, and `warden` reads WARDEN_POLICY_SUBJECT: another name is for clients of your own.",
+    ),
   system: matching(
     'not a system name',
     'letters, digits, dots, dashes and underscores',
