@@ -206,7 +206,9 @@ export const wardenFile = z.strictObject({
     .describe("Administrators: Reload, Revoke, full explanations. Absent: the daemon's own uid."),
   auditors: selectors.default([]).describe("Who may read the ledger beyond one's own records."),
   policy: policy.prefault({}).describe('The policy gate.'),
-  openbao: openbao.optional().describe('OpenBao: checked, and used by a later version.'),
+  openbao: openbao
+    .optional()
+    .describe('OpenBao: where certificates are signed under `backend: openbao`, and where the values of routes are.'),
   limits: limits.prefault({}).describe('Bounds on what callers may use.'),
   ledger: ledger.prefault({}).describe('The ledger.'),
   metrics: metrics.prefault({}).describe('Metrics.'),
