@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtPrograms } from '../support/built.ts';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { houseWith, lastRecord, recordsOf, tempFolder } from './support.ts';
@@ -68,6 +71,22 @@ describe('$ warden fetch, in dev', () => {
     expect(result).toMatchObject({ code: 0, stderr: '' });
     const [, payload = ''] = result.stdout.split('.');
     expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({ sub: 'synthetic-subject' });
+  });
+
+  test('on a terminal a newline stands after the value, and only there', async () => {
+    const words = [process.execPath, builtPrograms().warden, 'fetch', 'npm-publish', '--actor', 'agt-m1'];
+    const { stdout } = await promisify(execFile)('script', ['-qec', words.join(' '), '/dev/null'], {
+      env: { PATH: '/usr/bin:/bin', WARDEN_SOCKET: daemon.socket, HOME: '/nonexistent', TERM: 'dumb' },
+    });
+    expect(stdout).toMatch(/^synthetic-[0-9a-f]{24}\r\n$/);
+  });
+
+  test('the ledger reads as a sentence', async () => {
+    await run('fetch npm-publish --actor agt-m1 --reason testing');
+    const { stdout } = await run('ledger tail --lines 1');
+    expect(stdout).toMatch(
+      / fetch ok agt-m1 · route npm-publish · platform\/data\/workloads\/ci\/npm · version 1 · testing · uid \d+ /,
+    );
   });
 
   test('several fields want --field or --json', async () => {
