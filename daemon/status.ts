@@ -112,8 +112,9 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   if (snapshot.embedded === true) list.push('no config folder: embedded defaults are in force');
   const glass = services.breakGlass.current();
   if (glass !== null) {
+    const why = administrator ? ` (${glass.openedBy}: ${glass.reason})` : '';
     list.push(
-      `break-glass is open until ${new Date(glass.until).toISOString()} (${glass.openedBy}: ${glass.reason}); ${glass.releases} released under it`,
+      `break-glass is open until ${new Date(glass.until).toISOString()}${why}; ${glass.releases} released under it`,
     );
   }
   if (settings.policy.enabled && !settings.policy.failClosed) {
