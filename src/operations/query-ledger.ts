@@ -4,8 +4,8 @@ import type { RequestContext } from './context.ts';
 
 /** The reading side of the ledger. */
 export interface LedgerReader {
-  /** The newest `limit` that match, oldest first. */
-  newest(filter: LedgerFilter, limit: number): AsyncIterable<{ seq: bigint; json: string }>;
+  /** The newest `limit` that match, oldest first. The search ends when `signal` aborts: it may read every file there is. */
+  newest(filter: LedgerFilter, limit: number, signal: AbortSignal): AsyncIterable<{ seq: bigint; json: string }>;
   /** New ones as they become durable, until `signal` aborts. */
   follow(filter: LedgerFilter, signal: AbortSignal): AsyncIterable<{ seq: bigint; json: string }>;
 }
@@ -31,7 +31,7 @@ export async function* queryLedger(
   // Begun before the old ones are read, so that nothing falls between the two; what both have is given once.
   const coming = follow ? reader.follow(visible, context.signal) : null;
   let last = 0n;
-  for await (const line of reader.newest(visible, limit)) {
+  for await (const line of reader.newest(visible, limit, context.signal)) {
     last = line.seq;
     yield line;
   }
