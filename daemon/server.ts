@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { CallerLimits } from '../src/callers/rate-limit.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import { guardArrivals } from '../src/rpc/arrivals.ts';
 import { limited, type RpcDeps } from '../src/rpc/call.ts';
@@ -11,11 +10,11 @@ import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection
 import { ServerReflectionDefinition as ReflectionAlpha } from '../src/rpc/generated/grpc/reflection/v1alpha/reflection.ts';
 import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Health, healthHandlers } from '../src/rpc/health.ts';
-import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import { Reflection, reflectionHandlers } from '../src/rpc/reflection.ts';
 import { type ServiceHost, wardenHandlers } from '../src/rpc/service.ts';
 import { attest } from './attest.ts';
 import type { Log } from './log.ts';
+import type { LogMeter } from './log-meter.ts';
 
 /** A request is a key, an actor and a few words; an ID token is the largest part of it. */
 const MAX_REQUEST_BYTES = 256 * 1024;
@@ -28,7 +27,13 @@ export interface GrpcServer {
   drain(graceMs: number): Promise<void>;
 }
 
-export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Health, log: Log): GrpcServer {
+export function createGrpcServer(
+  deps: RpcDeps,
+  host: ServiceHost,
+  health: Health,
+  log: Log,
+  strangers: LogMeter,
+): GrpcServer {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
@@ -48,7 +53,7 @@ export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Healt
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
 
   return {
-    accept: (socket) => admitConnection(socket, deps.peers, deps.limiter, log, () => injector.injectConnection(socket)),
+    accept: (socket) => admitConnection(socket, deps, log, strangers, () => injector.injectConnection(socket)),
     async drain(graceMs) {
       await new Promise<void>((resolve) => {
         const deadline = setTimeout(() => {
@@ -69,11 +74,16 @@ export function createGrpcServer(deps: RpcDeps, host: ServiceHost, health: Healt
 
 function admitConnection(
   socket: Socket,
-  peers: PeerRegistry,
-  limits: CallerLimits,
+  { peers, limiter: limits }: Pick<RpcDeps, 'peers' | 'limiter'>,
   log: Log,
+  strangers: LogMeter,
   inject: () => void,
 ): void {
+  const refused = (why: object): void => {
+    const metered = strangers.next();
+    if (metered === null) return;
+    log.warn({ ...why, left_out: metered.leftOut === 0 ? undefined : metered.leftOut }, 'connection refused');
+  };
   // A peer that resets its connection is the peer's affair.
   socket.on('error', (error) => log.debug({ code: (error as NodeJS.ErrnoException).code }, 'connection error'));
   try {
@@ -82,7 +92,7 @@ function admitConnection(
     const admission = limits.connect(uid);
     if (!admission.ok) {
       connection.close();
-      log.warn({ uid, pid, reason: limited(admission).code }, 'connection refused');
+      refused({ uid, pid, reason: limited(admission).code });
       socket.destroy();
       return;
     }
@@ -94,10 +104,7 @@ function admitConnection(
     inject();
   } catch (thrown) {
     const error = asWardenError(thrown);
-    log.warn(
-      { reason: error.code, cause: error.code === 'internal' ? String(error.cause) : undefined },
-      'connection refused',
-    );
+    refused({ reason: error.code, cause: error.code === 'internal' ? String(error.cause) : undefined });
     socket.destroy();
   }
 }

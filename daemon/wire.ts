@@ -20,6 +20,7 @@ import type { ServiceHost } from '../src/rpc/service.ts';
 import { SerialSource } from '../src/signing/serial.ts';
 import { executableIndex } from './executable-index.ts';
 import type { Log } from './log.ts';
+import { LogMeter } from './log-meter.ts';
 import { bindPosture } from './posture-record.ts';
 import { Probes } from './probes.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
@@ -124,6 +125,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   // Every stream that runs listens: as many as callers may have, and no more.
   setMaxListeners(0, stopping.signal);
   const startedAt = clock.now();
+  const strangers = new LogMeter(() => clock.monotonic());
   const deps: RpcDeps = {
     peers,
     limiter: createCallerLimits(
@@ -137,7 +139,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     onInternalError: (error, method) =>
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
     onRequestEnd: (end) => {
-      logRequest(end, log);
+      logRequest(end, log, strangers);
       changes.changed();
     },
   };
@@ -172,7 +174,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   });
   const host: ServiceHost = {
     ledger: {
-      newest: (filter, limit) => queryLedger(stateDir, filter, { limit }),
+      newest: (filter, limit, signal) => queryLedger(stateDir, filter, { limit, signal }),
       follow: (filter, signal) => ledger.follow(filter, signal),
     },
     hasTerminal,
@@ -193,7 +195,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   });
   await probes.run();
   probes.start(PROBE_EVERY_MS);
-  const server = createGrpcServer(deps, host, health, log);
+  const server = createGrpcServer(deps, host, health, log, strangers);
   const mark = (kind: 'start' | 'stop'): Promise<void> =>
     ledger
       .append({ kind, outcome: 'ok', posture: settings.posture, generation: current.current.snapshot.generation })
@@ -252,7 +254,10 @@ function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: St
 }
 
 /** One line a request, constant but for its fields. */
-function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log): void {
+function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log, strangers: LogMeter): void {
+  // Who was admitted is within a rate already.
+  const metered = context === null ? strangers.next() : { leftOut: 0 };
+  if (metered === null) return;
   const caller = context?.connection.caller;
   const fields = {
     method,
@@ -269,6 +274,7 @@ function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log
         reason: error.code,
         private: error.details.privateDetail,
         ledger: error.details.ledgerSeq?.toString(),
+        left_out: metered.leftOut === 0 ? undefined : metered.leftOut,
       },
       'request refused',
     );
