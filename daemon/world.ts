@@ -36,17 +36,14 @@ export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, 
     former !== null && sameAuthority(former.snapshot, snapshot)
       ? former.authority
       : await chooseAuthority(snapshot, deps);
-  const lanes = chooseLanes(snapshot, former, deps);
-  if (former !== null && keepsPolicy) return { ...former, snapshot, authority, lanes };
+  if (former !== null && keepsPolicy) {
+    return { ...former, snapshot, authority, lanes: chooseLanes(snapshot, former, deps) };
+  }
   const syntheticPoint = settings.posture === 'dev' && settings.policy.enabled ? synthetic(snapshot) : null;
-  return {
-    snapshot,
-    authority,
-    lanes,
-    syntheticPoint,
-    gate: settings.policy.enabled ? chooseGate(snapshot, syntheticPoint, deps) : null,
-    claims: chooseClaims(snapshot, deps),
-  };
+  const gate = settings.policy.enabled ? chooseGate(snapshot, syntheticPoint, deps) : null;
+  const claims = chooseClaims(snapshot, deps);
+  // Last, since a login begins with it: what can fail has not.
+  return { snapshot, authority, syntheticPoint, gate, claims, lanes: chooseLanes(snapshot, former, deps) };
 }
 
 /** To be called in the tick of the swap: decisions that an older snapshot led to do not outlive it. */
