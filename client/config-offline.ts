@@ -1,10 +1,12 @@
-import { existsSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { checkFolder } from '../src/config/check.ts';
 import { formatProblem } from '../src/config/problems.ts';
 import { INVENTORY_FILE, WARDEN_FILE } from '../src/config/read-folder.ts';
 import type { ConfigProblem, Snapshot } from '../src/config/snapshot.ts';
 import { WardenError } from '../src/kernel/errors.ts';
+import { usageError } from './args.ts';
+import { whyFile } from './bounded-file.ts';
 import type { Invocation } from './invocation.ts';
 import { configFolder } from './paths.ts';
 
@@ -22,9 +24,12 @@ export function namedConfigFolder({ args, env }: Invocation): string {
   return resolve(args.string('config') || configFolder(env));
 }
 
-/** Reads and validates a folder as the daemon does, in this process. */
+/**
+ * Reads and validates a folder as the daemon does, in this process.
+ * @throws WardenError invalid_request where the folder is closed to us: then nothing is known, not even that it is empty
+ */
 export async function loadFolder(dir: string): Promise<OfflineConfig> {
-  const empty = ![WARDEN_FILE, INVENTORY_FILE].some((file) => existsSync(join(dir, file)));
+  const empty = ![WARDEN_FILE, INVENTORY_FILE].some((file) => isThere(join(dir, file)));
   const { snapshot, problems } = await checkFolder(dir, { daemonUid: daemonUidOf(dir) });
   return { dir, config: snapshot, problems, empty };
 }
@@ -40,6 +45,14 @@ export async function requireConfig(invocation: Invocation): Promise<Snapshot> {
     hint:
       first === undefined ? `see warden check --config ${dir}` : `write ${first.hint}; warden check lists everything`,
   });
+}
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw usageError(`cannot read ${path}: ${whyFile(error)}`, "run it as the daemon's user, or name another --config");
+  }
 }
 
 /** The user that the daemon would run as: the folder's owner, else whoever asks. */

@@ -201,6 +201,20 @@ describe('$ warden check', () => {
     }
   });
 
+  test.runIf(process.getuid?.() === 0)('a folder that is closed to us is not an empty one: code 2', async () => {
+    const programs = anyonesPrograms();
+    chmodSync(home, 0o755);
+    mkdirSync(join(home, 'closed'), { mode: 0o700 });
+    const done = spawnSync(
+      'setpriv',
+      ['--reuid=61234', '--regid=61234', '--clear-groups', 'warden', 'check', '--config', 'closed'],
+      { cwd: home, env: { PATH: `${programs.bin}:${process.env.PATH}` }, encoding: 'utf8' },
+    );
+    programs.remove();
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain(`cannot read ${home}/closed/warden.yaml: no permission\n`);
+  });
+
   test('a file that others may write is a problem', async () => {
     write('warden.yaml', DEV_WARDEN);
     write('inventory.yaml', plainInventory());
