@@ -1,4 +1,4 @@
-import type { LedgerCaller, LedgerEntry, LedgerReceipt } from './record.ts';
+import type { LedgerEntry, LedgerReceipt } from './record.ts';
 
 /** Refusals that a caller can cause without being allowed anything: a flood of these must not fill the disk. */
 const METERED: ReadonlySet<string> = new Set([
@@ -24,7 +24,11 @@ const METERED_FOR_STRANGERS: ReadonlySet<string> = new Set([
 ]);
 
 export const WINDOW_MS = 60_000;
-/** Executables told apart within one uid, and callers in all; beyond either, they are counted together. */
+/**
+ * Executables, by what they are refused for, told apart within one uid, and callers in all; beyond either, they are
+ * counted together. One who is refused for another reason gets a record of its own: the number that it is given
+ * leads to what it was told.
+ */
 export const MAX_EXES_PER_UID = 64;
 export const MAX_CALLERS = 1024;
 
@@ -50,7 +54,7 @@ export class RefusalMeter {
   /** Null where this refusal is of no metered kind. `isNew` where it is the first of its caller: record it. */
   offer(entry: LedgerEntry, now: number): { window: RefusalWindow; isNew: boolean } | null {
     if (!isMetered(entry)) return null;
-    const { key, uid, shared } = this.#keyFor(entry.caller);
+    const { key, uid, shared } = this.#keyFor(entry);
     const known = this.#windows.get(key);
     if (known !== undefined) {
       known.count += 1;
@@ -84,10 +88,10 @@ export class RefusalMeter {
     else this.#exes.delete(window.uid);
   }
 
-  #keyFor(caller: LedgerCaller | undefined): { key: string; uid: number | null; shared: boolean } {
+  #keyFor({ caller, reason }: LedgerEntry): { key: string; uid: number | null; shared: boolean } {
     if (caller === undefined) return { key: '-', uid: null, shared: true };
     const { uid } = caller;
-    const own = `${uid}:${caller.exe ?? ''}`;
+    const own = `${uid}:${reason}:${caller.exe ?? ''}`;
     if (this.#windows.has(own)) return { key: own, uid, shared: false };
     if (this.#windows.size < MAX_CALLERS) {
       if ((this.#exes.get(uid) ?? 0) < MAX_EXES_PER_UID) return { key: own, uid, shared: false };

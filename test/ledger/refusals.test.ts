@@ -89,6 +89,22 @@ describe('refusals', () => {
     ]);
   });
 
+  it('of one caller for several reasons: each has a record of its own, and is counted there', async () => {
+    const dir = temporaryFolder();
+    const { ledger } = await openLedger(dir);
+    const reasons = ['caller_changed', 'caller_gone', 'caller_changed', 'caller_gone', 'caller_gone'];
+    const seqs: (bigint | undefined)[] = [];
+    for (const reason of reasons) seqs.push((await ledger.appendRefusal(refusal({ reason })))?.seq);
+    expect(seqs).toEqual([1n, 2n, 1n, 2n, 2n]);
+    await closeLedger(ledger);
+    expect(records(dir).map(({ reason, count }) => [reason, count])).toEqual([
+      ['caller_changed', undefined],
+      ['caller_gone', undefined],
+      ['caller_changed', 1],
+      ['caller_gone', 2],
+    ]);
+  });
+
   it('for a key that an admitted caller may not use are recorded one by one', async () => {
     const dir = temporaryFolder();
     const { ledger } = await openLedger(dir);
