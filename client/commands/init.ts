@@ -56,8 +56,13 @@ export async function run({ args, out, env }: Invocation): Promise<number> {
     out.line(`wrote ${dir} (posture ${posture})`);
     for (const { name, what } of files) out.note(`  ${name.padEnd(14)}  ${what}`);
     out.note('next:');
-    out.note('  wardend &');
+    out.note(args.string('config') ? `  wardend --config ${forShell(dir)} &` : '  wardend &');
     out.note(`  warden sign ${actor}`);
   }
   return 0;
+}
+
+/** A path as a shell takes it. */
+function forShell(path: string): string {
+  return /^[A-Za-z0-9_./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

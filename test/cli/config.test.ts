@@ -42,6 +42,7 @@ describe('$ warden init', () => {
     const result = await run(`init --posture ${posture} --config made/config`);
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toContain(`wrote ${home}/made/config (posture ${posture})\n`);
+    expect(result.stdout).toContain(`\n  wardend --config ${home}/made/config &\n`);
     expect(readdirSync(join(home, 'made', 'config')).sort()).toEqual([
       'ca_ed25519',
       'ca_ed25519.pub',
