@@ -2,7 +2,6 @@ import { SYNTHETIC_PREFIX } from '../src/kernel/posture.ts';
 import { type Certificate, parseCertificateLine } from '../src/ssh/certificate.ts';
 import { parsePublicKeyLine } from '../src/ssh/public-key.ts';
 import { readBounded } from './bounded-file.ts';
-import { shortTime } from './evidence.ts';
 
 const MAX_CERTIFICATE_BYTES = 192 * 1024;
 
@@ -17,7 +16,7 @@ export interface Wanted {
 
 export interface Present {
   readonly leftMs: number;
-  readonly validBefore: string;
+  readonly validBefore: Date;
 }
 
 /**
@@ -39,7 +38,7 @@ export function presentCertificate(path: string, wanted: Wanted): Present | null
   if (wanted.principals.length > 0 && !sameSet(wanted.principals, certificate.principals)) return null;
   const validBefore = Number(certificate.validBefore) * 1000;
   if (Number(certificate.validAfter) * 1000 > wanted.now || validBefore <= wanted.now) return null;
-  return { leftMs: validBefore - wanted.now, validBefore: shortTime(new Date(validBefore)) };
+  return { leftMs: validBefore - wanted.now, validBefore: new Date(validBefore) };
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {

@@ -1,6 +1,7 @@
+import { usageError } from '../args.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
-import { evidenceJson, printEvidence, readSignResponse } from '../evidence.ts';
+import { evidenceJson, printEvidence, readSignResponse, shortTime } from '../evidence.ts';
 import { findKey } from '../find-key.ts';
 import type { Invocation } from '../invocation.ts';
 import { SIGN } from '../sign-method.ts';
@@ -14,6 +15,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const key = await findKey(invocation, actor);
   const named = args.string('out');
   const target = named === '-' ? null : (named ?? key.certificatePath);
+  if (ifExpiringMs !== undefined && target === null) {
+    throw usageError('--if-expiring looks at the present certificate, and stdout holds none', 'name a file with --out');
+  }
   const request = readSignRequest(invocation, key.line, 1);
   if (target !== null) checkWritable(target);
 
@@ -21,8 +25,9 @@ export async function run(invocation: Invocation): Promise<number> {
     const { presentCertificate } = await import('../present-certificate.ts');
     const present = presentCertificate(target, { ...request, now: Date.now() });
     if (present !== null && present.leftMs > ifExpiringMs) {
-      if (out.json) out.object({ actor, renewed: false, certificate_file: target, valid_before: present.validBefore });
-      else out.note(`nothing to do: ${target} lasts until ${present.validBefore}`);
+      const until = present.validBefore;
+      if (out.json) out.object({ actor, renewed: false, certificate_file: target, valid_before: until.toISOString() });
+      else out.note(`nothing to do: ${target} lasts until ${shortTime(until)}`);
       return 0;
     }
   }

@@ -137,7 +137,8 @@ describe('$ warden sign --if-expiring', () => {
       stdout: expect.stringMatching(/^nothing to do: key-cert.pub lasts until /),
     });
     const kept2 = json(await run('sign agt-test --pubkey key.pub --ttl 2h --if-expiring 1h --json'));
-    expect(kept2).toMatchObject({ renewed: false, certificate_file: 'key-cert.pub' });
+    const { valid_before } = first;
+    expect(kept2).toMatchObject({ renewed: false, certificate_file: 'key-cert.pub', valid_before });
     const renewed = json(await run('sign agt-test --pubkey key.pub --ttl 2h --if-expiring 3h --json'));
     expect(renewed.renewed).toBe(true);
     expect(renewed.serial).not.toBe(first.serial);
@@ -159,6 +160,15 @@ describe('$ warden sign --if-expiring', () => {
     await run(before);
     const answer = json(await run('sign agt-test --pubkey key.pub --principal agt-test --if-expiring 1h --json'));
     expect(answer).toMatchObject({ renewed: true, principals: ['agt-test'] });
+  });
+
+  test('--if-expiring without a file to look at is a usage error', async () => {
+    makeKey('key');
+    const stdin = readFileSync(join(home, 'key.pub'));
+    for (const where of ['--pubkey -', '--pubkey key.pub --out -']) {
+      const result = await run(`sign agt-test ${where} --if-expiring 1h`, { stdin });
+      expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--if-expiring looks at') });
+    }
   });
 
   test('a certificate over another key, and a file that is none, are renewed', async () => {
