@@ -14,7 +14,8 @@ async function main(words: readonly string[]): Promise<number> {
   const { env } = process;
   // Before the words are parsed an error must already know in which form it is wanted.
   const beforeEnd = words.includes('--') ? words.slice(0, words.indexOf('--')) : words;
-  const asked = (name: keyof typeof GLOBAL_OPTIONS) => beforeEnd.includes(`--${name}`);
+  const asked = (name: keyof typeof GLOBAL_OPTIONS) =>
+    beforeEnd.includes(`--${name}`) || (name === 'help' && beforeEnd.includes('-h'));
   const out = new Output({ stdout: stdio(1), stderr: stdio(2), json: asked('json'), quiet: asked('quiet'), env });
   try {
     // What every other program answers to.

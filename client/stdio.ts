@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { usageError } from './args.ts';
+import { whyFile } from './bounded-file.ts';
 
 const RETRY_MS = 5;
 
@@ -18,29 +20,30 @@ export function stdio(fd: 1 | 2): {
     get isTTY() {
       return isatty(fd);
     },
-    /** Its reader is gone. */
+    /** Nothing that is written arrives any more. */
     get left() {
       return left;
     },
     write(text) {
       const bytes = Buffer.from(text);
-      for (let at = 0; at < bytes.length && !left; ) {
-        const written = writeSome(fd, bytes.subarray(at));
-        if (written === null) left = true;
-        else at += written;
+      try {
+        for (let at = 0; at < bytes.length && !left; ) at += writeSome(fd, bytes.subarray(at));
+      } catch (error) {
+        left = true;
+        // What cannot be said on stderr cannot be said at all, and changes nothing of how the command ends.
+        if (fd === 2 || (error as NodeJS.ErrnoException).code === 'EPIPE') return;
+        throw usageError(`cannot write to stdout: ${whyFile(error)}`, 'send it elsewhere');
       }
     },
   };
 }
 
-/** How many bytes went out; null where nobody reads any more. */
-function writeSome(fd: number, bytes: Buffer): number | null {
+/** How many bytes went out. */
+function writeSome(fd: number, bytes: Buffer): number {
   try {
     return writeSync(fd, bytes);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EPIPE') return null;
-    if (code !== 'EAGAIN') process.exit(5);
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     // A pipe that someone made non-blocking is full: its reader needs a moment.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     return 0;

@@ -63,6 +63,7 @@ describe('$ warden', () => {
   test.each<[string, string[], number, 'stdout' | 'stderr', RegExp]>([
     ['alone prints the overview as an error', [], 2, 'stderr', /^warden: SSH certificates/],
     ['--help prints it as the answer', ['--help'], 0, 'stdout', /\n {2}sign +get a short-lived/],
+    ['so does -h', ['-h'], 0, 'stdout', /\n {2}sign +get a short-lived/],
     ['help prints it too', ['help'], 0, 'stdout', /\n {2}ledger verify +/],
     ['help sign', ['help', 'sign'], 0, 'stdout', /^warden sign: .*\n\nusage\n {2}warden sign ACTOR \[options\]\n/],
     ['sign --help', ['sign', '--help'], 0, 'stdout', /--if-expiring TIME/],
@@ -116,6 +117,21 @@ describe('$ warden', () => {
     const result = await warden(['--socket', '/nonexistent/a.sock', '--json', 'actors']);
     expect(result).toMatchObject({ code: 3, stderr: '' });
     expect(json(result)).toMatchObject({ error: { kind: 'unreachable', reason: 'daemon_unreachable' } });
+  });
+
+  test.each([
+    [
+      'a full disk behind stdout is told',
+      '--quiet >/dev/full',
+      2,
+      /^warden: usage: cannot write to stdout: the disk is full\n/,
+    ],
+    ['in a form for machines there is nowhere to tell it', '--json >/dev/full', 2, /^$/],
+    ['a full disk behind stderr changes nothing', 'no_such_code 2>/dev/full', 2, /^$/],
+  ])('%s', (_name, words, status, stderr) => {
+    const { warden: bundle } = builtPrograms();
+    const done = spawnSync('bash', ['-c', `"${process.execPath}" "${bundle}" explain ${words}`], { encoding: 'utf8' });
+    expect(done).toMatchObject({ status, stdout: '', stderr: expect.stringMatching(stderr) });
   });
 
   test('a reader that leaves is no failure', () => {
