@@ -2,6 +2,7 @@ import type { PolicyQuestion } from '../policy/decision.ts';
 import { PolicyFault } from '../policy/decision-point.ts';
 import { denial } from '../policy/denial.ts';
 import { ruleOnFault } from '../policy/fault-rule.ts';
+import { isAdministrator } from './authorised-actor.ts';
 import type { RequestContext } from './context.ts';
 import type { Trail } from './trail.ts';
 
@@ -57,4 +58,11 @@ function afterFault(fault: PolicyFault, context: RequestContext, trail: Trail): 
   if (verdict.outcome === 'refuse') throw verdict.error;
   trail.note({ break_glass: true });
   return { effect: 'fault', decisionId: null, reason: fault.kind, cached: false, opened: true };
+}
+
+/** Who would be asked, for those who want to know: the address is for administrators, as in the status. */
+export async function whomItAsks(context: RequestContext): Promise<string> {
+  const { gate, snapshot } = context.world;
+  if (gate?.double === true && snapshot.settings.posture === 'dev') return 'the synthetic decision point';
+  return (await isAdministrator(context)) ? snapshot.settings.policy.url : 'the decision point';
 }

@@ -2,7 +2,7 @@ import { locationFor, storePath } from '../access/route.ts';
 import { routeQuestion } from '../access/route-question.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { clauseSentence } from '../posture/lattice.ts';
-import { askGate } from './ask-gate.ts';
+import { askGate, whomItAsks } from './ask-gate.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import type { ExplainedStep, Explanation, StepOutcome } from './explain.ts';
@@ -113,7 +113,7 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
       if (cached.effect === 'deny') verdict = 'refused';
     } else {
       verdict = 'would_ask';
-      held(needs, `would ask ${settings.policy.url}; --ask asks for real`, 'would_ask');
+      held(needs, `would ask ${await whomItAsks(context)}; --ask asks for real`, 'would_ask');
     }
 
     const double = world.lanes.store?.double === true;

@@ -7,7 +7,7 @@ import { planCertificate, ttlHours } from '../signing/plan.ts';
 import { checkAuthorityPosture } from '../signing/posture-rule.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import { parsePublicKeyLine } from '../ssh/public-key.ts';
-import { askGate } from './ask-gate.ts';
+import { askGate, whomItAsks } from './ask-gate.ts';
 import { authorisedActor, isAdministrator, selectorFacts } from './authorised-actor.ts';
 import { checkCeilingAfterGate } from './ceiling.ts';
 import { checkPurpose } from './check-purpose.ts';
@@ -116,9 +116,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
       held(needs, `${cached.effect} ${cached.id} ${cached.reason} (cached)`);
     } else {
       verdict = 'would_ask';
-      // The address is for administrators, as in the status.
-      const whom = (await isAdministrator(context)) ? settings.policy.url : 'the decision point';
-      held(needs, `would ask ${whom}; --ask asks for real`, 'would_ask');
+      held(needs, `would ask ${await whomItAsks(context)}; --ask asks for real`, 'would_ask');
     }
 
     needs = `at most ${formatSeconds(Math.min(actor.maxTtlSeconds, settings.ttlCeilingsSeconds[actor.type]))}`;
