@@ -25,8 +25,10 @@ export async function run(invocation: Invocation): Promise<number> {
     const lines = exportLedger(dir, { format, filter, ...(fields !== undefined && { fields }) });
     for await (const line of readingLedger(dir, lines)) {
       count += 1;
-      if (fd === null) out.raw(line);
-      else writeWhole(fd, line, target);
+      if (fd !== null) writeWhole(fd, line, target);
+      // Byte for byte, but not for a terminal: a record holds words of callers.
+      else if (out.terminal) out.line(line.trimEnd());
+      else out.raw(line);
       if (out.abandoned) break;
     }
   } finally {

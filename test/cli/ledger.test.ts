@@ -289,6 +289,17 @@ describe('text of someone else', () => {
     const human = await run(`ledger query --state ${state}`);
     expect(human.stdout).toContain('a?[2Jb?c?');
     const machine = await run(`ledger query --json --state ${state}`);
+    const terminal = (format: string) =>
+      execFileSync(
+        'script',
+        [
+          '-qec',
+          `"${process.execPath}" "${builtPrograms().warden}" ledger export --format ${format} --state ${state}`,
+          '/dev/null',
+        ],
+        { encoding: 'utf8' },
+      );
+    for (const format of ['jsonl', 'csv']) expect(terminal(format)).toMatch(/^[\x20-\x7e…\r\n]*$/);
     for (const { stdout } of [human, machine]) expect(stdout).toMatch(/^[\x20-\x7e·\n]*$/);
     expect(records(machine.stdout).at(-1)).toMatchObject({ actor: record.actor });
   });
