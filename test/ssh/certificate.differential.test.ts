@@ -205,6 +205,8 @@ const REFUSED_BEYOND_OPENSSH: readonly [reason: string, message: RegExp][] = [
   ['bytes after the string in option data', /bytes follow a value among the/],
   ['an empty string for an option value', /is an empty string where no data is meant$/],
   ['NUL bytes in option values', /^a value among the .* holds a NUL byte$/],
+  // Elsewhere OpenSSH lets one NUL byte stand at the end of a text, and reads the text without it.
+  ['a NUL byte at the end of other texts', /^(?!a value).* holds a NUL byte$/],
   ['force-command without a command', /^force-command has no command$/],
   ['a value for verify-required', /^verify-required takes no value$/],
   ['a malformed source-address', /^source-address is not/],
@@ -274,6 +276,7 @@ describe('rightly signed certificates of every odd form are read alike, but for 
     { extensions: strings('b', '', 'a', '') },
     { nonce: Buffer.alloc(300) },
     { keyId: Buffer.from([0xff]) },
+    { keyId: Buffer.from('a\0') },
     { extensions: strings('', '') },
     { critical: strings('a', 'x') },
     { critical: strings('a', strings('x', '')) },
