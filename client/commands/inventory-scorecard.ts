@@ -28,10 +28,13 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
+/** Of these, an `ok` says that the actor got something: a certificate, a secret, a command run. */
+const RELEASES: ReadonlySet<string> = new Set(['sign', 'issue', 'fetch', 'exec_start']);
+
 async function usedActors(stateDir: string): Promise<ReadonlySet<string>> {
   const used = new Set<string>();
   for await (const { record } of readingLedger(stateDir, queryLedger(stateDir, { outcome: 'ok' }))) {
-    if (record.actor !== undefined && record.certificate_issued === true) used.add(record.actor);
+    if (record.actor !== undefined && RELEASES.has(record.kind)) used.add(record.actor);
   }
   return used;
 }

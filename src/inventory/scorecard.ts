@@ -142,7 +142,7 @@ function usageFindings(actor: Actor, used: ReadonlySet<string> | null): Finding[
       severity: 'warning',
       rule: 'actor_unused',
       about: actor.name,
-      message: `actor ${actor.name} does not appear in the ledger: nothing was ever issued to it`,
+      message: `actor ${actor.name} does not appear in the ledger: nothing was ever released to it`,
       mend: 'remove it where nobody needs it',
     },
   ];

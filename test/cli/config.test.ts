@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { actorNameOf, inventoryYaml } from '../../client/init-files.ts';
 import { ACTOR_NAME } from '../../src/inventory/names.ts';
+import { closeLedger, openLedger, refusal, release } from '../ledger/support.ts';
 import { anyonesPrograms } from '../support/anyones-programs.ts';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { DEV_WARDEN, plainInventory, startDaemon } from '../support/daemon.ts';
@@ -287,6 +288,24 @@ describe('$ warden registry, $ warden inventory', () => {
     expect(result.stderr).toMatch(
       /^warden: usage: the config in \S+ does not hold: inventory\.yaml:1:\d+: .*\n {2}why: config_invalid\n {2}do: /,
     );
+  });
+
+  test('whoever got a certificate or a secret by the ledger is in use', async () => {
+    const actor = (name: string) => `  - { name: ${name}, type: agt, principals: [${name}], callers: [{ uid: 0 }] }\n`;
+    const names = ['agt-signed', 'agt-fetched', 'agt-refused', 'agt-explained'];
+    const inventory = `version: 1\nactors:\n${names.map(actor).join('')}`;
+    writeFileSync(join(home, 'inventory.yaml'), inventory, { mode: 0o600 });
+    mkdirSync(join(home, 'state'), { mode: 0o700 });
+    const { ledger } = await openLedger(join(home, 'state'));
+    await ledger.append(release(1, { actor: 'agt-signed' }));
+    await ledger.append({ kind: 'fetch', outcome: 'ok', actor: 'agt-fetched', route: 'npm-publish' });
+    await ledger.append({ kind: 'explain', outcome: 'ok', actor: 'agt-explained' });
+    await ledger.appendRefusal(refusal({ actor: 'agt-refused' }));
+    await closeLedger(ledger);
+    const result = await run('inventory scorecard --config . --state state --json');
+    const { findings } = json(result) as { findings: { rule: string; about: string }[] };
+    const unused = findings.filter(({ rule }) => rule === 'actor_unused').map(({ about }) => about);
+    expect(unused).toEqual(['agt-explained', 'agt-refused']);
   });
 
   test('the scorecard finds weak places: code 1, each with its mend', async () => {
