@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Most tests wait for processes of their own: two at a time keep two cores busy.
+    maxWorkers: 2,
     reporters: ['default'],
   },
 });
