@@ -1,3 +1,4 @@
+import { placeOf } from '../src/config/problems.ts';
 import type { ConfigStore } from '../src/config/store.ts';
 import type { FileLedger } from '../src/ledger/file-ledger.ts';
 import type { Services, World } from '../src/operations/context.ts';
@@ -26,7 +27,7 @@ export function describeStatus(sources: StatusSources, administrator: boolean): 
   const { services, ledger, store, peers } = sources;
   const { snapshot, authority } = sources.world();
   const { seq, hash, writable, refusalsCounted } = ledger.status();
-  const problems = store.problems.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
+  const problems = store.problems.map((problem) => `${placeOf(problem)}: ${problem.message}`);
   return {
     version: VERSION,
     posture: snapshot.settings.posture,

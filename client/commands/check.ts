@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { placeOf } from '../../src/config/problems.ts';
 import { usageError } from '../args.ts';
 import { loadFolder, namedConfigFolder } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
@@ -25,8 +26,7 @@ export async function run(invocation: Invocation): Promise<number> {
     out.object({ conforms: config !== null, folder: dir, hash, actors: actors?.size, problems, warnings, changes });
   } else {
     for (const problem of problems) {
-      const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
-      out.line({ text: `${place}:`, style: 'bold' }, ` ${problem.message}`);
+      out.line({ text: `${placeOf(problem)}:`, style: 'bold' }, ` ${problem.message}`);
       out.line(`  write: ${problem.hint}`);
     }
     for (const warning of config?.warnings ?? []) out.line({ text: 'warning: ', style: 'yellow' }, warning);

@@ -10,7 +10,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const { changed, generation, hash, changes, problems } = answer;
   if (out.json) out.object({ changed, generation, hash, changes, problems });
   else {
-    for (const problem of problems) out.error({ text: 'problem: ', style: 'red' }, problem);
+    for (const problem of problems) {
+      const [what = '', ...mend] = problem.split('\n');
+      out.error({ text: 'problem: ', style: 'red' }, what);
+      for (const line of mend) out.error(line);
+    }
     for (const change of changes) out.line(change);
     if (problems.length > 0) out.error(`generation ${generation} stays in force`);
     else out.note(changed ? `generation ${generation} is in force` : `nothing changed; generation ${generation} stays`);

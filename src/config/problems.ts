@@ -81,6 +81,10 @@ export function wholeFile(file: string, message: string, hint: string): ConfigPr
 
 /** `inventory.yaml:12:5: what is wrong` and, on a line of its own, what to write. No newline at the end. */
 export function formatProblem(problem: ConfigProblem): string {
-  const place = problem.line === 0 ? problem.file : `${problem.file}:${problem.line}:${problem.column}`;
-  return `${place}: ${problem.message}\n  write: ${problem.hint}`;
+  return `${placeOf(problem)}: ${problem.message}\n  write: ${problem.hint}`;
+}
+
+/** `inventory.yaml:12:5`, or the file alone where the problem is the whole file's. */
+export function placeOf({ file, line, column }: ConfigProblem): string {
+  return line === 0 ? file : `${file}:${line}:${column}`;
 }

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -159,8 +159,13 @@ describe('$ warden reload', () => {
     writeConfig(daemon.house, { inventory: 'version: 1\nactors: [{ name: agt-x }]\n' });
     const bad = await run('reload');
     expect(bad.code).toBe(2);
-    expect(bad.stderr).toMatch(/problem: inventory\.yaml:2:/);
+    expect(bad.stderr).toMatch(/problem: inventory\.yaml:2:.*\n {2}write: /);
     expect(bad.stderr).toMatch(/generation \d+ stays in force/);
+    // The other way to name a place: a whole file's has no line 0.
+    chmodSync(join(daemon.house.config, 'inventory.yaml'), 0o666);
+    expect((await run('reload')).stderr).toMatch(/problem: inventory\.yaml: writable by .*\n {2}write: chmod /);
+    expect((await run('status')).stdout).toMatch(/ {2}not in force: inventory\.yaml: writable by /);
+    chmodSync(join(daemon.house.config, 'inventory.yaml'), 0o600);
     writeConfig(daemon.house, {});
     const good = await run('reload');
     expect(good).toMatchObject({ code: 0, stderr: '' });
