@@ -3,7 +3,7 @@ import { routeQuestion } from '../access/route-question.ts';
 import type { ReadEvidence } from '../access/secret-store.ts';
 import { type Walked, walkRoute } from '../access/walk.ts';
 import type { Actor } from '../inventory/actor.ts';
-import { asWardenError } from '../kernel/errors.ts';
+import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
 import type { LedgerEntry, LedgerReceipt } from '../ledger/record.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
@@ -104,6 +104,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
     });
     trail.note(ownerEvidence(walked.evidence));
 
+    checkStillThere(context);
     const receipt = await services.ledger.append(trail.entry('ok'));
     if (gate.opened) services.breakGlass.countRelease();
     return { route, actor, walked, gate, receipt };
@@ -114,6 +115,16 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
   } finally {
     input.token?.dispose();
   }
+}
+
+/**
+ * The owner may have taken its time: a value goes to the process that asked, not to whoever holds its socket now.
+ * @throws WardenError caller_gone | caller_changed
+ */
+function checkStillThere({ connection }: RequestContext): void {
+  const state = connection.check();
+  if (state === 'gone') throw new WardenError('caller_gone', 'the calling process is gone');
+  if (state === 'changed') throw new WardenError('caller_changed', 'the calling process runs another program by now');
 }
 
 /** What is recorded of a route, and may be shown to whoever may ask for it. */

@@ -37,6 +37,8 @@ interface Parts {
   readonly tier?: 'dev' | 'test' | 'prod';
   readonly deny?: boolean;
   readonly ledgerFails?: boolean;
+  /** What has become of the caller by the time that the owner has answered. */
+  readonly caller?: 'gone' | 'changed';
 }
 
 /** A daemon's inside with fakes at its edges, and everything that reached them, in order. */
@@ -94,7 +96,7 @@ function stage(parts: Parts = {}) {
       requestId: 'request',
       connection: {
         caller: { uid, gid: 1000, groups: [], pid: 1, exe: '/x', exeFile: null, unit: null, userUnit: null },
-        check: () => 'alive',
+        check: () => (events.includes('read') ? (parts.caller ?? 'alive') : 'alive'),
         exeSha256: async () => null,
         exeSha256Cached: () => null,
       },
@@ -158,6 +160,20 @@ const refusal = async (promise: Promise<unknown>): Promise<WardenError> => {
 const zeros = (secret: Secret): boolean => secret.reveal().every((byte) => byte === 0);
 
 describe('a fetch goes through its gate in order', () => {
+  test.each([
+    ['has exited', 'gone', 'caller_gone'],
+    ['runs another program', 'changed', 'caller_changed'],
+  ] as const)(
+    'a caller that %s while the owner answers gets nothing, and its lease ends',
+    async (_how, caller, code) => {
+      const { events, entries, values, context } = stage({ caller });
+      expect((await refusal(fetchSecret(input(), context()))).code).toBe(code);
+      expect(events).toEqual(['gate', 'read', 'release database/creds/reader/lease-1', 'refusal']);
+      expect(entries).toEqual([expect.objectContaining({ kind: 'fetch', outcome: 'refused', reason: code })]);
+      expect(values.every(zeros)).toBe(true);
+    },
+  );
+
   test('gate, then owner, then ledger, then release', async () => {
     const { events, entries, questions, context } = stage();
     const asked = input();
