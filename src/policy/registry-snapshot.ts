@@ -1,3 +1,6 @@
+import type { Maturity } from '../kernel/posture.ts';
+import type { DataClass } from '../posture/data-class.ts';
+
 /**
  * What flex-auth is told of the inventory: who may be a subject, and what each resource admits. The file of the
  * hand-over has exactly this shape and key order.
@@ -37,7 +40,7 @@ export interface CertificateAttributes {
   readonly allowed_subjects: readonly string[];
 }
 
-/** A resource of another package (`secret-route`): carried along, not decided on by the certificate rules. */
+/** A resource whose attributes are its own package's; `isSecretRouteResource` tells ours apart. */
 export interface OtherResource {
   readonly id: string;
   readonly type: string;
@@ -45,13 +48,44 @@ export interface OtherResource {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** A way to one secret. It has no tenant of its own: it stands in those of its actors. */
+export interface SecretRouteResource {
+  /** `secret-route:<route>`. */
+  readonly id: string;
+  readonly type: typeof SECRET_ROUTE_RESOURCE;
+  readonly attributes: SecretRouteAttributes;
+}
+
+export type SecretRouteAttributes = {
+  readonly owner: string;
+  readonly required_maturity: Maturity;
+  readonly data_class: DataClass;
+  /** Names of the inventory, sorted. Their subjects are those of their certificate resources. */
+  readonly actors: readonly string[];
+  /** What the route is capable of, in this order: `fetch`, `exec`. */
+  readonly actions: readonly RouteAction[];
+};
+
+export const ROUTE_ACTIONS = ['fetch', 'exec'] as const;
+export type RouteAction = (typeof ROUTE_ACTIONS)[number];
+
 export const CERTIFICATE_RESOURCE = 'ssh-certificate';
+export const SECRET_ROUTE_RESOURCE = 'secret-route';
 
 export function isCertificateResource(resource: RegistryResource): resource is CertificateResource {
   return resource.type === CERTIFICATE_RESOURCE;
 }
 
+export function isSecretRouteResource(resource: RegistryResource): resource is SecretRouteResource {
+  return resource.type === SECRET_ROUTE_RESOURCE;
+}
+
 /** The resource id under which an actor's certificates are registered and asked for. */
 export function certificateResourceId(actor: string): string {
   return `ssh-cert:actor/${actor}`;
+}
+
+/** The resource id under which a route is registered and asked for. */
+export function secretRouteId(route: string): string {
+  return `secret-route:${route}`;
 }

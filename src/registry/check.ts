@@ -1,15 +1,15 @@
 import type { CheckReport, Finding } from '../inventory/finding.ts';
 import { asWardenError } from '../kernel/errors.ts';
 import type { RegistrySnapshot } from '../policy/registry-snapshot.ts';
-import { registryDrift } from './drift.ts';
+import { type DriftInput, registryDrift } from './drift.ts';
 import { parseRegistry } from './parse.ts';
-import { formatRegistry, type RegistryInput } from './snapshot.ts';
+import { formatRegistry } from './snapshot.ts';
 
 /**
  * `warden registry check`: is this text a registry, in the bytes of the contract, and does it say what the
- * inventory says? Exit 2 where it is no registry at all, 1 with findings, 0 without.
+ * inventory (and the catalogue of routes) says? Exit 2 where it is no registry at all, 1 with findings, 0 without.
  */
-export function checkRegistryFile(content: string, input: RegistryInput): CheckReport {
+export function checkRegistryFile(content: string, input: DriftInput): CheckReport {
   let registry: RegistrySnapshot;
   try {
     registry = parseRegistry(content);

@@ -5,12 +5,20 @@ import {
   type RegistrySnapshot,
   type RegistrySubject,
 } from '../policy/registry-snapshot.ts';
+import { routeDrift } from './route-drift.ts';
 import { buildRegistry, type RegistryInput } from './snapshot.ts';
 
 const MEND = 'hand the registry over again: warden registry build';
+const MEND_ROUTES = 'hand the registry over again: warden registry build --routes';
 
-/** How a registry differs from the one that the inventory would give, in words; empty where it does not. */
-export function registryDrift(registry: RegistrySnapshot, input: RegistryInput): Finding[] {
+/** What a registry is held against. Without `routes` those of the registry are left alone. */
+export interface DriftInput extends RegistryInput {
+  /** True where `policy.gate` lists fetch or exec: a registry without routes is then behind. */
+  readonly routesDue?: boolean;
+}
+
+/** How a registry differs from the one that the inventory (and the catalogue) would give, in words; empty where it does not. */
+export function registryDrift(registry: RegistrySnapshot, input: DriftInput): Finding[] {
   const wanted = buildRegistry(input);
   const findings: Finding[] = [];
   const add = (rule: string, about: string, message: string): void => {
@@ -48,6 +56,11 @@ export function registryDrift(registry: RegistrySnapshot, input: RegistryInput):
   for (const key of haveSubjects) {
     if (!wantedSubjects.has(key))
       add('registry_subject_extra', key, `subject ${key} is in the registry, and no actor allows it`);
+  }
+  if (input.routes !== undefined) {
+    for (const [rule, about, message] of routeDrift(registry, wanted, input.routesDue ?? false)) {
+      findings.push({ severity: 'error', rule, about, message, mend: MEND_ROUTES });
+    }
   }
   return findings;
 }

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { WardenError } from '../kernel/errors.ts';
-import { CERTIFICATE_RESOURCE, type RegistrySnapshot } from '../policy/registry-snapshot.ts';
+import { MATURITIES } from '../kernel/posture.ts';
+import {
+  CERTIFICATE_RESOURCE,
+  type RegistrySnapshot,
+  ROUTE_ACTIONS,
+  SECRET_ROUTE_RESOURCE,
+} from '../policy/registry-snapshot.ts';
+import { DATA_CLASSES } from '../posture/data-class.ts';
 
 /** Bytes of UTF-8 above which a registry file is refused unread: 10,000 actors take about 5 MB. */
 export const MAX_REGISTRY_BYTES = 64 * 1024 * 1024;
@@ -20,10 +27,22 @@ const certificateResource = z.strictObject({
   }),
 });
 
+const secretRouteResource = z.strictObject({
+  id: text,
+  type: z.literal(SECRET_ROUTE_RESOURCE),
+  attributes: z.strictObject({
+    owner: text,
+    required_maturity: z.enum(MATURITIES),
+    data_class: z.enum(DATA_CLASSES),
+    actors: z.array(text).max(100_000),
+    actions: z.array(z.enum(ROUTE_ACTIONS)).max(ROUTE_ACTIONS.length),
+  }),
+});
+
 /** Of another package: its attributes are that package's own. */
 const otherResource = z.strictObject({
   id: text,
-  type: text.refine((type) => type !== CERTIFICATE_RESOURCE),
+  type: text,
   tenant,
   attributes: z.record(z.string(), z.unknown()),
 });
@@ -54,13 +73,18 @@ export function parseRegistry(content: string): RegistrySnapshot {
   const seen = new Set<string>();
   const resources = outer.data.resources.map((entry, index) => {
     const type = typeof entry === 'object' && entry !== null && 'type' in entry ? entry.type : undefined;
-    const parsed = (type === CERTIFICATE_RESOURCE ? certificateResource : otherResource).safeParse(entry);
+    const parsed = schemaOf(type).safeParse(entry);
     if (!parsed.success) throw invalid(describe(parsed.error, `resources[${index}]`));
     if (seen.has(parsed.data.id)) throw invalid(`resources[${index}].id stands a second time: ${parsed.data.id}`);
     seen.add(parsed.data.id);
     return parsed.data;
   });
   return { ...outer.data, resources };
+}
+
+function schemaOf(type: unknown) {
+  if (type === CERTIFICATE_RESOURCE) return certificateResource;
+  return type === SECRET_ROUTE_RESOURCE ? secretRouteResource : otherResource;
 }
 
 function describe(error: z.ZodError, within: string): string {

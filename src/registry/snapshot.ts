@@ -1,17 +1,28 @@
+import type { Route } from '../access/route.ts';
 import type { Actor } from '../inventory/actor.ts';
 import {
   CERTIFICATE_RESOURCE,
   type CertificateResource,
   certificateResourceId,
+  type RegistryResource,
   type RegistrySnapshot,
   type RegistrySubject,
+  SECRET_ROUTE_RESOURCE,
+  type SecretRouteAttributes,
+  type SecretRouteResource,
+  secretRouteId,
 } from '../policy/registry-snapshot.ts';
 
-/** What a registry is built from: `policy.tenant` and `policy.system` of warden.yaml, and the inventory. */
+/** What of a route its resource is made from. */
+export type RegisteredRoute = Pick<Route, 'id' | 'owner' | 'secret' | 'actors' | 'fetchCapable' | 'execCapable'>;
+
+/** What a registry is built from: `policy.tenant` and `policy.system` of warden.yaml, the inventory, the catalogue. */
 export interface RegistryInput {
   readonly tenant: string;
   readonly system: string;
   readonly actors: Iterable<Actor>;
+  /** Absent: the registry holds the actors alone. */
+  readonly routes?: Iterable<RegisteredRoute>;
 }
 
 /**
@@ -20,7 +31,7 @@ export interface RegistryInput {
  */
 export function buildRegistry(input: RegistryInput): RegistrySnapshot {
   const subjects = new Map<string, RegistrySubject>();
-  const resources: CertificateResource[] = [];
+  const resources: RegistryResource[] = [];
   for (const actor of input.actors) {
     const elsewhere = actor.tenant === input.tenant ? {} : { tenant: actor.tenant };
     for (const id of actor.allowedSubjects) {
@@ -39,12 +50,28 @@ export function buildRegistry(input: RegistryInput): RegistrySnapshot {
       },
     });
   }
+  for (const route of input.routes ?? []) resources.push(routeResource(route));
   return {
     version: 1,
     tenant: input.tenant,
     system: input.system,
     subjects: [...subjects.values()].sort(compareEntries),
     resources: resources.sort(compareEntries),
+  };
+}
+
+/** Names, classification and abilities: never where the secret is. */
+function routeResource({ id, owner, secret, actors, fetchCapable, execCapable }: RegisteredRoute): SecretRouteResource {
+  return {
+    id: secretRouteId(id),
+    type: SECRET_ROUTE_RESOURCE,
+    attributes: {
+      owner,
+      required_maturity: secret.requiredMaturity,
+      data_class: secret.dataClass,
+      actors: [...new Set(actors)].sort(compareText),
+      actions: [...(fetchCapable ? (['fetch'] as const) : []), ...(execCapable ? (['exec'] as const) : [])],
+    },
   };
 }
 
@@ -74,6 +101,10 @@ export function inOrder(registry: RegistrySnapshot): RegistrySnapshot {
 }
 
 function attributesInOrder(type: string, attributes: Readonly<Record<string, unknown>> | object) {
+  if (type === SECRET_ROUTE_RESOURCE) {
+    const { owner, required_maturity, data_class, actors, actions } = attributes as SecretRouteAttributes;
+    return { owner, required_maturity, data_class, actors, actions };
+  }
   if (type !== CERTIFICATE_RESOURCE) return attributes as Readonly<Record<string, unknown>>;
   const { actor_type, principals, max_ttl_hours, allowed_subjects } = attributes as CertificateResource['attributes'];
   return { actor_type, principals, max_ttl_hours, allowed_subjects };

@@ -159,8 +159,8 @@ describe('parseRegistry refuses', () => {
   });
 
   it('but not a resource of another package', () => {
-    const route = { id: 'secret-route:npm', type: 'secret-route', attributes: { data_class: 'internal' } };
-    expect(parseRegistry(JSON.stringify({ ...good, resources: [route] })).resources).toEqual([route]);
+    const role = { id: 'database-role:app', type: 'database-role', attributes: { data_class: 'internal' } };
+    expect(parseRegistry(JSON.stringify({ ...good, resources: [role] })).resources).toEqual([role]);
   });
 
   it('any text without a crash, and without quoting it', () => {
