@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
 import { QUESTION_SCHEMA } from './cedar-schema.ts';
 import { readPolicyPackage } from './policy-package.ts';
-import { type CheckRequest, hoursToMicroseconds } from './policy-question.ts';
+import { type CheckRequest, hoursToMicroseconds, maturityLevel } from './policy-question.ts';
 import { type RegistryIndex, resourceUid, subjectUid } from './registry-index.ts';
 
 type Cedar = typeof import('@cedar-policy/cedar-wasm/nodejs');
@@ -100,6 +100,10 @@ function contextOf({ subject, tenant, resource, context }: CheckRequest) {
     ...(context.actor_type === undefined ? {} : { actor_type: context.actor_type }),
     ...(context.pubkey_fingerprint === undefined ? {} : { pubkey_fingerprint: context.pubkey_fingerprint }),
     ...(context.ttl_hours === undefined ? {} : { ttl_microseconds: hoursToMicroseconds(context.ttl_hours) }),
+    ...(context.env_posture === undefined ? {} : { env_posture: context.env_posture }),
+    ...(context.workload_maturity === undefined ? {} : { workload_maturity: maturityLevel(context.workload_maturity) }),
+    ...(context.required_maturity === undefined ? {} : { required_maturity: maturityLevel(context.required_maturity) }),
+    ...(context.data_class === undefined ? {} : { data_class: context.data_class }),
   };
 }
 

@@ -9,7 +9,9 @@ type Registration = { type: String, tenant: String };
 // Attributes are absent where the registry does not list the subject.
 entity Subject = { registrations?: Set<Registration>, tenants?: Set<String> };
 
-// "registered" is absent where the registry does not list the resource.
+type Admitted = { subject: Subject, type: String, tenant: String };
+
+// "registered" is there for a certificate that the registry lists, "route" for a route; for anything else neither.
 entity Resource = {
   registered?: {
     type: String,
@@ -19,6 +21,15 @@ entity Resource = {
     principals: Set<String>,
     max_ttl_microseconds: Long,
     allowed_subjects: Set<Subject>,
+  },
+  route?: {
+    type: String,
+    system: String,
+    tenants: Set<String>,
+    admitted: Set<Admitted>,
+    actions: Set<String>,
+    required_maturity: Long,
+    data_class: String,
   },
 };
 
@@ -33,6 +44,10 @@ type Question = {
   actor_type?: String,
   pubkey_fingerprint?: String,
   ttl_microseconds?: Long,
+  env_posture?: String,
+  workload_maturity?: Long,
+  required_maturity?: Long,
+  data_class?: String,
 };
 
 action sign, fetch, exec appliesTo { principal: Subject, resource: Resource, context: Question };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MATURITIES, type Maturity } from '../kernel/posture.ts';
 
 /** Half a surrogate pair turns into U+FFFD on its way into WebAssembly, where two different names would meet. */
 const wellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
@@ -21,6 +22,10 @@ export const checkRequestSchema = z.strictObject({
     actor_type: text(64).optional(),
     pubkey_fingerprint: text(256).optional(),
     ttl_hours: z.number().optional(),
+    env_posture: text(64).optional(),
+    workload_maturity: z.enum(MATURITIES).optional(),
+    required_maturity: z.enum(MATURITIES).optional(),
+    data_class: text(64).optional(),
   }),
 });
 
@@ -36,6 +41,11 @@ const MICROSECONDS_PER_HOUR = 3_600_000_000;
 export function hoursToMicroseconds(hours: number): number {
   const micros = Math.round(hours * MICROSECONDS_PER_HOUR);
   return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, micros));
+}
+
+/** M0 to M3 as 0 to 3, so that rules can compare them. */
+export function maturityLevel(maturity: Maturity): number {
+  return MATURITIES.indexOf(maturity);
 }
 
 /** Where in the request it is wrong and how, without repeating what was sent. */

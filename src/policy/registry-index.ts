@@ -1,6 +1,13 @@
 import type { EntityJson } from '@cedar-policy/cedar-wasm/nodejs';
-import { hoursToMicroseconds } from './policy-question.ts';
-import { type CertificateResource, isCertificateResource, type RegistrySnapshot } from './registry-snapshot.ts';
+import { hoursToMicroseconds, maturityLevel } from './policy-question.ts';
+import {
+  type CertificateResource,
+  certificateResourceId,
+  isCertificateResource,
+  isSecretRouteResource,
+  type RegistrySnapshot,
+  type SecretRouteResource,
+} from './registry-snapshot.ts';
 
 /** A registry, ready to be asked: each subject and resource as the Cedar entity that the rules see. */
 export interface RegistryIndex {
@@ -17,13 +24,14 @@ export function indexRegistry(registry: RegistrySnapshot): RegistryIndex {
     subjects.set(id, { uid: subjectUid(id), attrs: { registrations, tenants }, parents: [] });
   }
   const resources = new Map<string, EntityJson>();
-  for (const resource of registry.resources) {
-    if (!isCertificateResource(resource)) continue;
-    resources.set(resource.id, {
-      uid: resourceUid(resource.id),
-      attrs: { registered: attributesOf(resource, registry) },
-      parents: [],
-    });
+  const certificates = new Map(registry.resources.filter(isCertificateResource).map((entry) => [entry.id, entry]));
+  for (const resource of certificates.values()) {
+    const attrs = { registered: attributesOf(resource, registry) };
+    resources.set(resource.id, { uid: resourceUid(resource.id), attrs, parents: [] });
+  }
+  for (const resource of registry.resources.filter(isSecretRouteResource)) {
+    const attrs = { route: routeAttributesOf(resource, registry, certificates) };
+    resources.set(resource.id, { uid: resourceUid(resource.id), attrs, parents: [] });
   }
   return { subject: (id) => subjects.get(id), resource: (id) => resources.get(id) };
 }
@@ -40,6 +48,33 @@ function attributesOf(resource: CertificateResource, registry: RegistrySnapshot)
     principals: [...resource.attributes.principals],
     max_ttl_microseconds: hoursToMicroseconds(resource.attributes.max_ttl_hours),
     allowed_subjects: resource.attributes.allowed_subjects.map((id) => ({ __entity: subjectUid(id) })),
+  };
+}
+
+/** An actor that the registry does not hold admits nobody to the route. */
+function routeAttributesOf(
+  { type, attributes }: SecretRouteResource,
+  registry: RegistrySnapshot,
+  certificates: ReadonlyMap<string, CertificateResource>,
+) {
+  const actors = attributes.actors
+    .map((name) => certificates.get(certificateResourceId(name)))
+    .filter((actor) => actor !== undefined);
+  const tenantOf = (actor: CertificateResource): string => actor.tenant ?? registry.tenant;
+  return {
+    type,
+    system: registry.system,
+    tenants: [...new Set(actors.map(tenantOf))],
+    admitted: actors.flatMap((actor) =>
+      actor.attributes.allowed_subjects.map((id) => ({
+        subject: { __entity: subjectUid(id) },
+        type: actor.attributes.actor_type,
+        tenant: tenantOf(actor),
+      })),
+    ),
+    actions: [...attributes.actions],
+    required_maturity: maturityLevel(attributes.required_maturity),
+    data_class: attributes.data_class,
   };
 }
 
