@@ -405,14 +405,15 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     options: {
       out: { type: 'string', short: 'o', value: 'FILE', summary: 'where to; stdout by default', complete: 'file' },
+      routes: { type: 'boolean', summary: 'add the routes, for a policy.gate with fetch or exec' },
     },
-    notes: ['Same inventory, same bytes.'],
+    notes: ['Same inventory and routes, same bytes.'],
     examples: [{ run: 'warden registry build --out registry_snapshot.json', says: 'hand this to flex-auth' }],
     load: () => offline('registryBuild'),
   },
   {
     name: 'registry check',
-    summary: 'validate a registry snapshot and report its drift from the inventory',
+    summary: 'validate a registry snapshot and report its drift from inventory and routes',
     positionals: [{ name: 'FILE', required: true, complete: 'file' }],
     options: {},
     notes: ['Exit code 0 conforms, 1 with findings, 2 unusable.'],

@@ -77,7 +77,8 @@ function synthetic(snapshot: Snapshot): SyntheticDecisionPoint {
   return createSyntheticDecisionPoint(registryOf(snapshot));
 }
 
-function registryOf({ actors, settings }: Snapshot) {
+/** With the routes: in dev nothing has to be handed over before `policy.gate` may list fetch and exec. */
+function registryOf({ actors, routes, settings }: Snapshot) {
   const { tenant, system } = settings.policy;
-  return buildRegistry({ actors: [...actors.values()], tenant, system });
+  return buildRegistry({ actors: [...actors.values()], routes: [...routes.values()], tenant, system });
 }

@@ -6,7 +6,7 @@ import { readBounded } from '../bounded-file.ts';
 import { requireConfig } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
 import { ledgerFolder, readingLedger } from '../ledger-offline.ts';
-import { registryInput } from '../registry-input.ts';
+import { driftInput } from '../registry-input.ts';
 import { reportFindings } from '../report-findings.ts';
 
 /** Weak places of the inventory; of its use and of the registry only where --state and --registry are given. */
@@ -24,7 +24,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
   function driftFrom(file: string) {
     const content = readBounded(file, 'the registry', MAX_REGISTRY_BYTES).toString('utf8');
-    return registryDrift(parseRegistry(content), registryInput(config));
+    return registryDrift(parseRegistry(content), driftInput(config));
   }
 }
 
