@@ -1,8 +1,19 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The one file that takes minutes goes first: it runs beside all the others, and not alone behind them. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLongest = (file: TestSpecification): boolean => file.moduleId.endsWith('/e2e/kill.test.ts');
+    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
+  }
+}
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    sequence: { sequencer: LongestFirst },
     // Real processes (sshd, ssh-keygen, wardend) on two cores: generous, since a timeout here is a hang, never a measure.
     testTimeout: 60_000,
     hookTimeout: 60_000,
