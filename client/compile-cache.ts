@@ -14,11 +14,20 @@ export function keepCompiledCode(env: Readonly<Record<string, string | undefined
   try {
     // With sudo HOME may be someone else's: then there is no cache.
     if (lstatSync(env.HOME).uid !== process.getuid?.()) return;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Level by level: Node's own `recursive` never ends where a level can be neither made nor found (/proc).
+    for (const level of [cache, folder]) makeFolder(level);
     const { uid, mode } = lstatSync(folder);
     if (uid !== process.getuid?.() || (mode & 0o077) !== 0) return;
     (module.enableCompileCache as (folder: string) => unknown)(folder);
   } catch {
     // Only speed is lost.
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
