@@ -1,5 +1,15 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -250,6 +260,8 @@ describe('$ warden ledger accept', () => {
     await second.stop();
     rmSync(house.state, { recursive: true });
     cpSync(copy, house.state, { recursive: true });
+    // Node 24's copy does not keep a folder's mode.
+    chmodSync(house.state, 0o700);
     const refusal = await startDaemon({ house }).then(
       () => null,
       (error: unknown) => error,

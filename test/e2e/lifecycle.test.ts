@@ -304,6 +304,8 @@ describe('a state folder put back from a copy', () => {
     client.close();
     await second.stop();
     rmSync(house.state, { recursive: true });
+    // Node 24's copy does not keep a folder's mode.
+    chmodSync(copy, 0o700);
     renameSync(copy, house.state);
 
     const refused = await failedStart(house);

@@ -191,7 +191,9 @@ describe('what is no gRPC', () => {
       expect((await client.sign()).evidence?.posture).toBe('dev');
     }
     const { connections } = await client.status();
-    expect(connections).toBe(end === 'cut' ? 1 : 11);
+    // Having said GOAWAY, Node 24 closes the connection as well; older ones leave that to who made it.
+    if (end === 'told') expect([1, 11]).toContain(connections);
+    else expect(connections).toBe(end === 'cut' ? 1 : 11);
     expect(await client.health('')).toBe('SERVING');
     expect((await records(here, { outcome: 'failed' })).length).toBe(0);
   });
