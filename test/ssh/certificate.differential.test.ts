@@ -277,6 +277,8 @@ describe('rightly signed certificates of every odd form are read alike, but for 
     { nonce: Buffer.alloc(300) },
     { keyId: Buffer.from([0xff]) },
     { keyId: Buffer.from('a\0') },
+    // What ssh-keygen prints of it goes over several lines.
+    { keyId: Buffer.from('a\nb\n(ED25519)\n') },
     { extensions: strings('', '') },
     { critical: strings('a', 'x') },
     { critical: strings('a', strings('x', '')) },

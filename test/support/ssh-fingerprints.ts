@@ -23,7 +23,8 @@ export async function readWithOpenSsh(lines: readonly string[]): Promise<(Readin
   const mark = fingerprint(marker.publicKey.blob);
   const answers: (Reading | null)[] = [];
   let reading: Reading | null = null;
-  const printed = (await sshKeygenOk(['-l', '-f', file])).trimEnd().split('\n');
+  // It prints a certificate's key id as it stands, newlines of a hostile one too: a reading goes on until the next begins.
+  const printed = (await sshKeygenOk(['-l', '-f', file])).trimEnd().split(/\n(?=\d+ SHA256:)/);
   for (const line of printed.slice(1)) {
     const [, bits, print, type] = /^(\d+) (SHA256:\S+) .*\(([A-Z0-9-]+)\)$/s.exec(line) ?? [];
     if (print === undefined || type === undefined) throw new Error(`ssh-keygen printed what was not foreseen: ${line}`);
