@@ -1,0 +1,70 @@
+import type { Readable, Writable } from 'node:stream';
+import type { AttestedConnection } from '../callers/connection.ts';
+import type { Secret } from '../kernel/secret.ts';
+
+/** A terminal on the caller's side: the command gets one of the same size. */
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** One value that the command is to read from a file or a descriptor; the runner owns neither bytes nor name. */
+export type Delivery =
+  /** The path of a 0600 file on a memory file system, put into `variable`; gone when the command is. */
+  | { readonly kind: 'file'; readonly variable: string; readonly value: Secret }
+  /** A pipe open for reading at this number, 3 to 63. */
+  | { readonly kind: 'fd'; readonly descriptor: number; readonly value: Secret };
+
+/** What is to be started. Everything about it has been decided before. */
+export interface CommandStart {
+  /** The resolved executable, an absolute path. */
+  readonly program: string;
+  /** With argv[0]. Never holds a value. */
+  readonly argv: readonly string[];
+  /** The whole environment, injected values among it; nothing of the daemon's own is added. */
+  readonly env: ReadonlyMap<string, string | Secret>;
+  readonly deliveries: readonly Delivery[];
+  /** What stdin is: a value, or the caller's own bytes through `RunningCommand.stdin`. */
+  readonly stdin: Secret | 'caller';
+  /** Null: three pipes. */
+  readonly terminal: Terminal | null;
+  /** False: an empty network namespace. */
+  readonly network: boolean;
+  /** As whom: uid, gid, supplementary groups, working folder, umask and limits are those of this live process. */
+  readonly connection: AttestedConnection;
+}
+
+/** How a command ended. Exactly one of the two is not null. */
+export interface CommandEnd {
+  readonly exitCode: number | null;
+  /** `SIGTERM` and the like. */
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface RunningCommand {
+  readonly pid: number;
+  /** Null where a value is its stdin. With a terminal: what is typed. Back-pressure is the stream's own. */
+  readonly stdin: Writable | null;
+  /** With a terminal: all that is shown. It ends before `ended` resolves: all output arrives before the exit code. */
+  readonly stdout: Readable;
+  /** Null with a terminal. */
+  readonly stderr: Readable | null;
+  /** Of the terminal; does nothing without one. */
+  resize(terminal: Terminal): void;
+  /** To the command's whole group (with a terminal: the foreground group). Does nothing once it has ended. */
+  signal(name: NodeJS.Signals): void;
+  /** Never rejects. */
+  readonly ended: Promise<CommandEnd>;
+}
+
+/**
+ * Starts commands as the caller. A port with two adapters, held to one contract suite: the daemon's own child (user
+ * mode), and the spawner, a small second process that alone may become somebody else (system mode).
+ */
+export interface CommandRunner {
+  /**
+   * Resolves once the command runs.
+   * @throws WardenError command_not_found | command_not_executable | route_unusable | caller_gone | spawner_unavailable
+   */
+  start(start: CommandStart): Promise<RunningCommand>;
+}
