@@ -12,7 +12,7 @@ import { callAsDaemon } from '../openbao/session.ts';
 import type { TokenSource } from '../openbao/token-source.ts';
 import { errorOfOwner } from './owner-refusal.ts';
 import { storePath } from './route.ts';
-import type { Authority, SecretStore } from './secret-store.ts';
+import type { Authority, ReadRequest, ReadSecret, SecretStore } from './secret-store.ts';
 
 export interface OpenBaoStoreOptions {
   readonly client: OpenBaoClient;
@@ -76,19 +76,13 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
           once: lane === 'openbao-dynamic',
           signal,
         });
-        const { values, version } = lane === 'openbao-kv' ? readKv(answer) : readLeased(answer);
-        return {
-          fields: pick(values, fields, path),
-          evidence: {
-            path,
-            version,
-            requestId: answer.requestId,
-            tokenAccessor: answer.tokenAccessor,
-            leaseId: answer.leaseId,
-            leaseSeconds: answer.leaseSeconds,
-            populatedKeys: Object.values(values).filter((value) => value !== null && value !== '').length,
-          },
-        };
+        try {
+          return taken(answer, { lane, fields, path });
+        } catch (error) {
+          // What was leased and is of no use is not left to lapse.
+          if (answer.leaseId !== '') await this.release(answer.leaseId, authority);
+          throw error;
+        }
       } catch (error) {
         throw errorOfOwner(error, { path, as: authority.as });
       }
@@ -120,6 +114,25 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
   async function wrapCall(authority: Authority, request: Omit<OpenBaoRequest, 'token'>): Promise<OpenBaoAnswer> {
     return authority.as === 'daemon' ? call(authority, request) : client.call({ ...request, token: authority.token });
   }
+}
+
+function taken(
+  answer: Answer,
+  { lane, fields, path }: Pick<ReadRequest, 'lane' | 'fields'> & { readonly path: string },
+): ReadSecret {
+  const { values, version } = lane === 'openbao-kv' ? readKv(answer) : readLeased(answer);
+  return {
+    fields: pick(values, fields, path),
+    evidence: {
+      path,
+      version,
+      requestId: answer.requestId,
+      tokenAccessor: answer.tokenAccessor,
+      leaseId: answer.leaseId,
+      leaseSeconds: answer.leaseSeconds,
+      populatedKeys: Object.values(values).filter((value) => value !== null && value !== '').length,
+    },
+  };
 }
 
 function readKv({ data }: OpenBaoAnswer): { values: Record<string, unknown>; version: number } {

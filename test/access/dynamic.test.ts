@@ -44,6 +44,14 @@ routes:
     location: { test: { mount: database-test, path: creds/reader, fields: [username, password] } }
     fetch_capable: true
     actors: [agt-m1, agt-m3]
+  - id: db-misspelt
+    owner: openbao
+    lane: openbao-dynamic
+    as: daemon
+    secret: { required_maturity: M2, data_class: confidential }
+    location: { test: { mount: database-test, path: creds/reader, fields: [user, password] } }
+    fetch_capable: true
+    actors: [agt-m3]
 `,
   });
   const tokenFile = join(house.folder, 'daemon.token');
@@ -109,6 +117,18 @@ test('what the lattice refuses makes no lease', async () => {
   expect(result.code).toBe(1);
   expect(lastRecord(daemon.house)).toMatchObject({ outcome: 'refused', reason: 'lattice_refused' });
   expect(roles().length).toBe(before);
+});
+
+test('a lease that lacks a field of the route is given back', async () => {
+  const before = roles().length;
+  const result = await run('fetch db-misspelt --actor agt-m3 --json');
+  expect(result.code).toBe(1);
+  expect(lastRecord(daemon.house)).toMatchObject({
+    outcome: 'refused',
+    reason: 'secret_missing',
+    route: 'db-misspelt',
+  });
+  await expect.poll(() => roles().length, { timeout: 10_000 }).toBe(before);
 });
 
 test('a wrapped lease opens once, and holds what the route lists', async () => {
