@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { Caller } from '../src/callers/caller.ts';
 import type { AttestedConnection as Connection } from '../src/callers/connection.ts';
 import { WardenError } from '../src/kernel/errors.ts';
+import { native } from '../src/unix/native.ts';
+import type { Native } from '../src/unix/system-calls.ts';
 import {
   hasNoProgram,
   NO_FACTS,
@@ -15,8 +17,6 @@ import {
 } from './caller-facts.ts';
 import { executableDigests } from './executable-digest.ts';
 import { idMaps } from './id-map.ts';
-import { native } from './native.ts';
-import type { Native } from './system-calls.ts';
 
 /** What the daemon holds: the connection as operations see it, and what it has to give back. */
 export interface AttestedConnection extends Connection {

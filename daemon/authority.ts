@@ -12,7 +12,7 @@ import { loadAuthority } from '../src/signing/load-authority.ts';
 import { OpenBaoAuthority, readPinnedKey } from '../src/signing/openbao-authority.ts';
 import { checkAuthorityPosture } from '../src/signing/posture-rule.ts';
 import { loadSyntheticAuthority } from '../src/signing/synthetic-authority.ts';
-import { native } from './native.ts';
+import { native } from '../src/unix/native.ts';
 
 export interface AuthorityDeps {
   readonly stateDir: string;

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import type { FileIdentity } from '../src/callers/caller.ts';
 import { parseCgroup, type UnitFacts } from '../src/callers/cgroup.ts';
-import type { Native } from './system-calls.ts';
+import type { Native } from '../src/unix/system-calls.ts';
 
 /** What /proc says of one process. Null or absent where it can't be read: what can't be read doesn't match. */
 export interface ProcessFacts {

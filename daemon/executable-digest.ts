@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, readlink } from 'node:fs/promises';
 import type { FileIdentity } from '../src/callers/caller.ts';
+import { native } from '../src/unix/native.ts';
+import type { FileVersion } from '../src/unix/system-calls.ts';
 import { sameFile } from './caller-facts.ts';
-import { native } from './native.ts';
-import type { FileVersion } from './system-calls.ts';
 
 const CACHED = 1_024;
 /** Larger executables are not read at all: a sparse file of exabytes costs its owner nothing. */

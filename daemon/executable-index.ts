@@ -1,5 +1,5 @@
 import type { ExecutableIndex } from '../src/callers/executable-index.ts';
-import { native } from './native.ts';
+import { native } from '../src/unix/native.ts';
 
 /**
  * Looks at the path each time it is asked, in the same tick: a remembered answer would outlive a package

@@ -1,6 +1,6 @@
 import { WardenError } from '../src/kernel/errors.ts';
-import { native } from './native.ts';
-import { SO_ACCEPTCONN, SO_DOMAIN, SO_TYPE } from './system-calls.ts';
+import { native } from '../src/unix/native.ts';
+import { SO_ACCEPTCONN, SO_DOMAIN, SO_TYPE } from '../src/unix/system-calls.ts';
 
 const FIRST_FD = 3;
 const MOST = 16;

@@ -12,8 +12,8 @@ import { connectOpenBao } from '../src/openbao/connect.ts';
 import { createLogin } from '../src/openbao/login.ts';
 import type { TokenSource } from '../src/openbao/token-source.ts';
 import { Tokens } from '../src/openbao/tokens.ts';
+import { native } from '../src/unix/native.ts';
 import { procConfinement } from './confinement.ts';
-import { native } from './native.ts';
 
 export interface LaneDeps {
   readonly uid: number;

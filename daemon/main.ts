@@ -2,15 +2,16 @@
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { daemonPaths } from '../src/kernel/paths.ts';
+import { effectiveUid } from '../src/unix/effective-uid.ts';
+import { harden } from '../src/unix/harden.ts';
+import { ensurePrivateDir, isOwnDir } from '../src/unix/private-dir.ts';
+import { type Listener, listen, listenInherited } from '../src/unix/socket.ts';
 import { parseArguments, USAGE } from './arguments.ts';
-import { harden } from './harden.ts';
 import { takeListenFds } from './inherited-sockets.ts';
 import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
-import { ensurePrivateDir, isOwnDir } from './private-dir.ts';
-import { type Listener, listen, listenInherited } from './socket.ts';
 import { startError } from './start-error.ts';
-import { effectiveUid, lockState } from './state-lock.ts';
+import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
 import { type Places, wire } from './wire.ts';
 

@@ -6,9 +6,9 @@ import { type ClaimsVerifier, createClaimsVerifier } from '../src/policy/claims.
 import { createGate, type Gate } from '../src/policy/gate.ts';
 import { createSyntheticDecisionPoint, type SyntheticDecisionPoint } from '../src/policy/synthetic-decision-point.ts';
 import { buildRegistry } from '../src/registry/snapshot.ts';
+import { native } from '../src/unix/native.ts';
 import { chooseAuthority, sameAuthority } from './authority.ts';
 import { type BuiltLanes, chooseLanes } from './lanes.ts';
-import { native } from './native.ts';
 
 export interface WorldDeps {
   readonly stateDir: string;

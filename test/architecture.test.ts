@@ -11,6 +11,7 @@ const ORDER = [
   'ssh',
   'http',
   'callers',
+  'unix',
   'inventory',
   'posture',
   'openbao',
@@ -31,6 +32,7 @@ const ORDER = [
 const CLIENT_MAY_IMPORT = [
   'kernel',
   'ssh',
+  'unix',
   'inventory',
   'posture',
   'openbao',

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
 import { type AttestedConnection, attest } from '../../daemon/attest.ts';
-import { listen } from '../../daemon/socket.ts';
+import { listen } from '../../src/unix/socket.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 export const fixture = (name: string) => join(here, 'fixtures', name);

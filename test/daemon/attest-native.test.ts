@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { native, openNative } from '../../daemon/native.ts';
-import { SO_TYPE } from '../../daemon/system-calls.ts';
+import { native, openNative } from '../../src/unix/native.ts';
+import { SO_TYPE } from '../../src/unix/system-calls.ts';
 import { bundle, bundleEnv, start, tempDir } from './attest-fixture.ts';
 
 describe('the system calls', () => {

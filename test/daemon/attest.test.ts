@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { attest } from '../../daemon/attest.ts';
 import { executableIndex } from '../../daemon/executable-index.ts';
-import { native } from '../../daemon/native.ts';
 import { matches } from '../../src/callers/match.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
+import { native } from '../../src/unix/native.ts';
 import { anyonesPython, door, isRoot, python, startCaller, tempDir } from './attest-fixture.ts';
 
 const identity = (path: string) => {

@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { takeLock } from '../../daemon/lock-file.ts';
-import { effectiveUid, lockState } from '../../daemon/state-lock.ts';
+import { lockState } from '../../daemon/state-lock.ts';
+import { effectiveUid } from '../../src/unix/effective-uid.ts';
+import { takeLock } from '../../src/unix/lock-file.ts';
 import { isRoot, python, start, tempDir } from './attest-fixture.ts';
 
 const mode = (path: string) => lstatSync(path).mode & 0o7777;

@@ -12,8 +12,8 @@ import {
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { native } from '../../daemon/native.ts';
-import { bindNarrow, type ListenOptions, listen } from '../../daemon/socket.ts';
+import { native } from '../../src/unix/native.ts';
+import { bindNarrow, type ListenOptions, listen } from '../../src/unix/socket.ts';
 import { anyonesPython, isRoot, python, start, tempDir } from './attest-fixture.ts';
 
 const mode = (path: string) => lstatSync(path).mode & 0o7777;

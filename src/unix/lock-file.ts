@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { WardenError } from '../src/kernel/errors.ts';
+import { WardenError } from '../kernel/errors.ts';
 import { native } from './native.ts';
 
 /** Held until released, or until the process ends, however it ends. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { FileIdentity } from '../src/callers/caller.ts';
+import type { FileIdentity } from '../callers/caller.ts';
 import type { Native } from './system-calls.ts';
 
 const SOL_SOCKET = 1;

@@ -1,12 +1,12 @@
 import { chmodSync, lchownSync, lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import type { FileIdentity } from '../src/callers/caller.ts';
-import { WardenError } from '../src/kernel/errors.ts';
+import type { FileIdentity } from '../callers/caller.ts';
+import { WardenError } from '../kernel/errors.ts';
+import { effectiveUid } from './effective-uid.ts';
 import { type LockFile, takeLock } from './lock-file.ts';
 import { native } from './native.ts';
 import { ensurePrivateDir } from './private-dir.ts';
-import { effectiveUid } from './state-lock.ts';
 
 /** sockaddr_un holds 108 bytes, a closing NUL among them; Node 20 cuts longer ones off without a word. */
 const LONGEST_PATH = 107;

@@ -1,4 +1,4 @@
-import type { FileIdentity } from '../src/callers/caller.ts';
+import type { FileIdentity } from '../callers/caller.ts';
 
 /**
  * The few system calls that Node has no word for, through koffi. Numbers are those of Linux's generic socket

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { WardenError } from '../src/kernel/errors.ts';
+import { WardenError } from '../kernel/errors.ts';
 import { bindCalls, type Koffi } from './native-calls.ts';
 import type { Native } from './system-calls.ts';
 
