@@ -12,6 +12,8 @@ export interface DependencyState {
 }
 
 const PROBE_TIMEOUT_MS = 3_000;
+/** However many requests an outside system fails, it is asked no oftener than this on their account. */
+const SOON_MS = 1_000;
 
 /** Asks the outside systems whether they are there, apart from any request, and keeps what they said. */
 export class Probes {
@@ -22,6 +24,7 @@ export class Probes {
   #store: DependencyState = { name: 'openbao', state: 'off', detail: '', hint: '' };
   #authority: DependencyState = { name: 'ca', state: 'not_serving', detail: 'not asked yet', hint: '' };
   #timer: NodeJS.Timeout | null = null;
+  #soon: NodeJS.Timeout | null = null;
 
   constructor(world: () => World, health: Health, changed: () => void) {
     this.#world = world;
@@ -40,6 +43,16 @@ export class Probes {
 
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#soon !== null) clearTimeout(this.#soon);
+  }
+
+  /** A request has just met a system that is not there: whoever looks at health should see it, too. */
+  soon(): void {
+    if (this.#soon !== null) return;
+    void this.run();
+    this.#soon = setTimeout(() => {
+      this.#soon = null;
+    }, SOON_MS).unref();
   }
 
   async run(): Promise<void> {

@@ -140,6 +140,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
     onRequestEnd: (end) => {
       logRequest(end, log, strangers);
+      if (end.error?.kind === 'unavailable') probes.soon();
       changes.changed();
     },
   };

@@ -76,6 +76,15 @@ describe('a gate that is turned on by a reload', () => {
     expect(await asks.health('config')).toBe('SERVING');
   });
 
+  it('that goes away is not serving in health as soon as a request has met it', async () => {
+    point = await DecisionPointServer.start(() => ALLOW);
+    const { asks } = await start('test', gated(point.url));
+    expect(await asks.health('policy')).toBe('SERVING');
+    await point.close();
+    expect(await refusalOf(asks.sign())).toMatchObject({ reason: 'policy_unavailable' });
+    await expect.poll(() => asks.health('policy'), { timeout: 5_000 }).toBe('NOT_SERVING');
+  });
+
   it('that nobody answers at the start is a daemon that starts, refuses, and says so', async () => {
     const { here, asks } = await start('prod', gated(NOBODY));
     expect([await asks.health('policy'), await asks.health('')]).toEqual(['NOT_SERVING', 'SERVING']);
