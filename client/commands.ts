@@ -291,6 +291,7 @@ export const COMMANDS: readonly Command[] = [
     options: { state: STATE },
     notes: [
       'Reads the state folder itself, no daemon needed. Exit code 0 whole, 1 broken (with the line), 2 unusable.',
+      'Without --state it is the folder of the daemon that --socket or WARDEN_SOCKET names, else the default one.',
     ],
     examples: [{ run: 'warden ledger verify --state /var/lib/warden', says: "the system daemon's ledger" }],
     load: () => online('ledgerVerify'),

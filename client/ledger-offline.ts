@@ -3,22 +3,37 @@ import { resolve } from 'node:path';
 import { anchorPath } from '../src/ledger/anchor-path.ts';
 import { listLedgerFiles } from '../src/ledger/files.ts';
 import { type LedgerFilter, queryLedger } from '../src/ledger/query.ts';
-import type { QueryLedgerRequest } from '../src/rpc/generated/warden/v1/warden.ts';
+import { type QueryLedgerRequest, WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from './args.ts';
 import { whyFile } from './bounded-file.ts';
-import { socketsToTry } from './connect.ts';
+import { socketsToTry, withDaemon } from './connect.ts';
 import type { Invocation } from './invocation.ts';
 import { stateFolder } from './paths.ts';
 
-/** The state folder of --state, else the one that a daemon of this machine would use. @throws WardenError exit 2 where there is no ledger in it */
-export async function ledgerFolder({ args, env }: Invocation): Promise<string> {
-  const dir = resolve(args.string('state') || stateFolder(env));
+/**
+ * The state folder of --state, else that of the daemon whose socket was named, else the one that a daemon of this machine
+ * would use. @throws WardenError exit 2 where there is no ledger in it
+ */
+export async function ledgerFolder(invocation: Invocation): Promise<string> {
+  const { args, env } = invocation;
+  const dir = resolve(args.string('state') || (await folderOfNamedDaemon(invocation)) || stateFolder(env));
   const hint = 'name the state folder of the daemon: --state DIR (warden status tells administrators)';
   const found = await listLedgerFiles(dir).catch((error: unknown) => {
     throw usageError(`cannot read ${dir}: ${whyFile(error)}`, hint);
   });
   if (found.length === 0) throw usageError(`there is no ledger in ${dir}`, hint);
   return dir;
+}
+
+/** "" where no socket was named, nobody answers there, or it does not tell this caller: the files are read without it. */
+async function folderOfNamedDaemon(invocation: Invocation): Promise<string> {
+  const { args, env } = invocation;
+  if (args.string('socket') === undefined && !env.WARDEN_SOCKET) return '';
+  const { fullName, methods } = WardenDefinition;
+  return withDaemon(invocation, (channel) => channel.unary(fullName, methods.status, {})).then(
+    ({ stateDir }) => stateDir,
+    () => '',
+  );
 }
 
 /** The filter of the wire, as the files are searched. */

@@ -191,6 +191,10 @@ describe('$ warden ledger verify', () => {
     expect(done).toMatchObject({ status: 0, stdout: '1\n', stderr: '' });
   });
 
+  test('of the daemon whose socket is named, where no folder is', async () => {
+    expect(json(await run('ledger verify --json'))).toMatchObject({ conforms: true, folder: daemon.state });
+  });
+
   test.each(['verify', 'query', 'export'])('%s of a file that cannot be read is unusable: code 2', async (verb) => {
     const state = copyOf((log) => log);
     mkdirSync(join(state, 'signatures-000000000009.log'));

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('what is generated from the schemas', () => {
   test.each(configDocs().map(({ path, text }) => [path, text] as const))(
-    '%s is what the schemas say: else run node .ci/generate-config-docs.mjs',
+    '%s is what the schemas say: else run npm run generate:docs',
     (path, text) => {
       expect(readFileSync(join(root, path), 'utf8')).toBe(text);
     },

@@ -52,7 +52,7 @@ function jsonSchema(schema: z.ZodType, title: string): Schema {
 
 const INTRODUCTION = `# Configuration
 
-<!-- Generated from the schemas in src/config/schema by .ci/generate-config-docs.mjs: change those, not this. -->
+<!-- Generated from the schemas in src/config/schema by npm run generate:docs: change those, not this. -->
 
 The config folder is \`$XDG_CONFIG_HOME/warden\` or, for the system's daemon, \`/etc/warden\`. It holds \`warden.yaml\`,
 \`inventory.yaml\` and, where secrets are fetched, \`routes.yaml\`. \`warden init\` writes the first two, \`warden check\` validates them, and a running daemon reads them again as soon as they
