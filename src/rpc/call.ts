@@ -9,6 +9,7 @@ import { ledgerCaller } from '../operations/trail.ts';
 import { encoded } from './after-encoding.ts';
 import { toWireError } from './error-details.ts';
 import type { PeerRegistry } from './peer-registry.ts';
+import { Turns } from './turns.ts';
 
 export interface RpcDeps {
   readonly peers: PeerRegistry;
@@ -146,6 +147,9 @@ export function statusOf(deps: RpcDeps, method: string, thrown: unknown, context
   return { error, status: { code: wire.code, details: wire.details, metadata } };
 }
 
+/** One for the process, as is the event loop. Eight signs are about two milliseconds: a commit's worth. */
+const turns = new Turns(8);
+
 /** The one unary wrapper. */
 export function unary<Req, Res>(
   deps: RpcDeps,
@@ -159,6 +163,8 @@ export function unary<Req, Res>(
     let failure: WardenError | null = null;
     try {
       ({ context, release } = await admit(deps, call, recordAs, false));
+      const turn = turns.next();
+      if (turn !== null) await turn;
       const response = await run(call.request, context);
       done(null, response);
       // An answer that nobody waits for any more is never encoded, and its values must go all the same.
