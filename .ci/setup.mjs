@@ -159,6 +159,7 @@ if (goal === 'test') {
       'util-linux': 'setpriv',
       postgresql: '/usr/lib/postgresql',
       curl: 'curl',
+      tmux: 'tmux',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
     },

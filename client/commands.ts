@@ -255,9 +255,15 @@ export const COMMANDS: readonly Command[] = [
     name: 'status',
     summary: 'show what the daemon is, in which posture, and how its dependencies are',
     positionals: [],
-    options: { watch: { type: 'boolean', summary: 'print it again at each change' } },
-    notes: ['Exit code 0 where everything is serving, 4 where something is not.'],
-    examples: [{ run: 'warden status --watch --json', says: 'one JSON object per change' }],
+    options: { watch: { type: 'boolean', summary: 'go on, and show what changes; waits for a daemon that restarts' } },
+    notes: [
+      'Exit code 0 where everything is serving, 4 where something is not.',
+      '--watch draws in place on a terminal (q ends it, the screen comes back as it was); elsewhere, a line for each change. With --json `{"lost":…}` says that the daemon went away.',
+    ],
+    examples: [
+      { run: 'warden status --watch', says: 'a live view, across restarts of the daemon' },
+      { run: 'warden status --watch --json', says: 'one JSON object per change' },
+    ],
     load: () => online('status'),
   },
   {

@@ -101,6 +101,16 @@ export class Output {
     this.#stdout.write(text);
   }
 
+  /** Whether stdout is a terminal whose cursor can be moved: where lines may be drawn over. */
+  get drawable(): boolean {
+    return this.terminal && !this.json && this.#env.TERM !== 'dumb' && (this.#env.TERM ?? '') !== '';
+  }
+
+  /** One line as `line` prints it, without its end. */
+  render(pieces: readonly Piece[]): string {
+    return this.#render(pieces, this.#stdout);
+  }
+
   #render(pieces: readonly Piece[], stream: Stream): string {
     const colour = stream.isTTY === true && !this.#env.NO_COLOR && this.#env.TERM !== 'dumb';
     return pieces

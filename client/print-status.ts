@@ -4,12 +4,18 @@ import { columns, type Output, type Piece } from './output.ts';
 
 /** The status for a person: what runs, what it depends on, what to read. */
 export function printStatus(status: StatusResponse, out: Output): void {
+  for (const line of statusLines(status)) out.line(...line);
+}
+
+/** The same as lines, each in pieces. */
+export function statusLines(status: StatusResponse): readonly (readonly Piece[])[] {
+  const lines: Piece[][] = [];
   const { snapshot, ledger, policy } = status;
   const since = status.startedAt === undefined ? '' : `, since ${shortTime(status.startedAt)}`;
-  out.line(
+  lines.push([
     { text: `wardend ${status.version}`, style: 'bold' },
     ` · ${status.posture} · ${status.mode} mode · pid ${status.pid}${since}`,
-  );
+  ]);
   const rows: string[][] = [];
   if (snapshot !== undefined) {
     const loaded = snapshot.loadedAt === undefined ? '' : `, loaded ${shortTime(snapshot.loadedAt)}`;
@@ -29,11 +35,12 @@ export function printStatus(status: StatusResponse, out: Output): void {
   ]);
   if (policy?.enabled) rows.push(['gate', gateLine(policy)]);
   if (status.configDir !== '') rows.push(['folders', `${status.configDir} and ${status.stateDir}`]);
-  for (const row of columns(rows)) out.line(`  ${row}`);
-  for (const dependency of status.dependencies) out.line(...dependencyLine(dependency));
-  for (const problem of snapshot?.problems ?? []) out.line({ text: '  not in force: ', style: 'red' }, problem);
-  for (const change of snapshot?.changes ?? []) out.line(`  changed: ${change}`);
-  for (const notice of status.notices) out.line({ text: '  note: ', style: 'yellow' }, notice);
+  for (const row of columns(rows)) lines.push([`  ${row}`]);
+  for (const dependency of status.dependencies) lines.push(dependencyLine(dependency));
+  for (const problem of snapshot?.problems ?? []) lines.push([{ text: '  not in force: ', style: 'red' }, problem]);
+  for (const change of snapshot?.changes ?? []) lines.push([`  changed: ${change}`]);
+  for (const notice of status.notices) lines.push([{ text: '  note: ', style: 'yellow' }, notice]);
+  return lines;
 }
 
 function gateLine(policy: PolicyStatus): string {

@@ -1,34 +1,25 @@
 import { type StatusResponse, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
-import { withDaemon } from '../connect.ts';
+import { connectDaemon, withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
 import { printStatus, statusJson } from '../print-status.ts';
+import { liveStatus } from '../status/live.ts';
+import { plainStatus } from '../status/plain.ts';
 
 /** 0 where everything serves, 4 where something does not. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
+  if (args.flag('watch')) {
+    const connect = () => connectDaemon(invocation);
+    const last = await (out.drawable ? liveStatus(connect, out) : plainStatus(connect, out));
+    return last === null ? 0 : exitCodeOf(last);
+  }
   const { fullName, methods } = WardenDefinition;
   return withDaemon(invocation, async (channel) => {
-    if (!args.flag('watch')) {
-      const status = await channel.unary(fullName, methods.status, {});
-      show(status);
-      return exitCodeOf(status);
-    }
-    let code = 0;
-    let first = true;
-    for await (const status of channel.stream(fullName, methods.watchStatus, {}, { deadlineMs: null })) {
-      if (!first) out.note('');
-      first = false;
-      show(status);
-      code = exitCodeOf(status);
-      if (out.abandoned) break;
-    }
-    return code;
-  });
-
-  function show(status: StatusResponse): void {
+    const status = await channel.unary(fullName, methods.status, {});
     if (out.json) out.object(statusJson(status));
     else printStatus(status, out);
-  }
+    return exitCodeOf(status);
+  });
 }
 
 function exitCodeOf({ dependencies }: StatusResponse): number {

@@ -39,6 +39,7 @@ export class Channel {
   readonly #closed: Promise<unknown>;
   #lost: Error | null = null;
   readonly #handshakeTimer: NodeJS.Timeout;
+  #asking: NodeJS.Timeout | undefined;
 
   /** Takes the socket over. `path` is for messages only. */
   constructor(socket: Socket, path: string) {
@@ -112,8 +113,26 @@ export class Channel {
     await this.#finish(answer, reader);
   }
 
+  /**
+   * Asks the other side again and again whether it is there, for streams that may be silent for long: where it does
+   * not answer in time, the calls in flight fail as `daemon_unreachable`. Milliseconds.
+   */
+  keepAsking(everyMs: number, withinMs: number): void {
+    this.#asking = setInterval(() => {
+      const late = setTimeout(() => {
+        this.#lost ??= this.#unreachable('stopped answering');
+        this.#session.destroy();
+      }, withinMs);
+      const asked = !this.#session.destroyed && this.#session.ping(() => clearTimeout(late));
+      if (!asked) clearTimeout(late);
+    }, everyMs);
+    this.#asking.unref();
+    this.#session.once('close', () => clearInterval(this.#asking));
+  }
+
   /** Ends the connection; calls in flight are cut. */
   close(): void {
+    clearInterval(this.#asking);
     clearTimeout(this.#handshakeTimer);
     this.#session.destroy();
   }
