@@ -247,6 +247,11 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     ],
     ["Run it yourself: warden access ROUTE shows the command. What it wrote to stderr is in nobody's log."],
   ),
+  recording_failed: page(
+    'The session is to be recorded, and the recording cannot be written: nothing is shown that is not recorded.',
+    ["The disk of the folder of recordings is full, or the folder is not the daemon's own."],
+    ['Make room there, or mend recording: in warden.yaml; the daemon needs no restart for it.'],
+  ),
   ca_unavailable: page(
     'The certificate authority cannot sign now.',
     ['The ssh-agent that holds the CA key is gone or locked, or OpenBao does not answer.'],

@@ -61,6 +61,7 @@ export const REASONS = {
   owner_refused: refused('ask the owner of the secret for access'),
   owner_unavailable: unavailable('ask again once the owner of the secret answers'),
   tool_failed: unavailable("run the owner's tool yourself to see what is wrong with it"),
+  recording_failed: unavailable('make room in the folder of recordings: sessions that are to be recorded wait for it'),
   // the authority
   ca_unavailable: unavailable('see `warden status`: the certificate authority does not answer'),
   ca_refused: refused('see the message of the authority'),

@@ -57,6 +57,7 @@ export const STATUS_OF = {
   owner_refused: Status.PERMISSION_DENIED,
   owner_unavailable: Status.UNAVAILABLE,
   tool_failed: Status.UNAVAILABLE,
+  recording_failed: Status.UNAVAILABLE,
   ca_unavailable: Status.UNAVAILABLE,
   ca_refused: Status.FAILED_PRECONDITION,
   ca_mismatch: Status.UNAVAILABLE,
