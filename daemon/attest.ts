@@ -146,8 +146,13 @@ function makeCaller(ids: Ids, facts: ProcessFacts): Caller {
   });
 }
 
-/** Node keeps the descriptor to itself; there is no public way to it on a net.Socket. */
-function descriptorOf(socket: Socket): number {
+/** Whether the daemon itself is at the other end: its own look at its health. */
+export function isOwnConnection(socket: Socket, kernel: Native = native()): boolean {
+  return kernel.peerCredentials(descriptorOf(socket)).pid === process.pid;
+}
+
+/** Node keeps the descriptor to itself; there is no public way to it on a net.Socket. @throws WardenError caller_gone */
+export function descriptorOf(socket: Socket): number {
   const fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd;
   if (typeof fd !== 'number' || fd < 0) throw gone();
   return fd;

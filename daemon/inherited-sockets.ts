@@ -21,6 +21,23 @@ export function parseListenFds(env: NodeJS.ProcessEnv, pid: number): InheritedSo
   return Array.from({ length: count }, (_, i) => ({ fd: FIRST_FD + i, name: names[i] || 'unknown' }));
 }
 
+/** The name in the socket unit (`FileDescriptorName=`) of the one that answers systemd's `LoadCredential=`. */
+const CREDENTIALS = 'credentials';
+
+export interface AssignedSockets {
+  /** Those that callers come in by: whatever is not for something else. */
+  readonly callers: readonly InheritedSocket[];
+  readonly credentials: readonly InheritedSocket[];
+}
+
+/** What each of them is for. */
+export function assignSockets(sockets: readonly InheritedSocket[]): AssignedSockets {
+  return {
+    callers: sockets.filter(({ name }) => name !== CREDENTIALS),
+    credentials: sockets.filter(({ name }) => name === CREDENTIALS),
+  };
+}
+
 /**
  * Takes over what systemd handed to this process: checked to be listening Unix stream sockets, kept from
  * children, and the variables removed so that no child takes itself for the addressee. Throws `config_invalid`
@@ -32,10 +49,16 @@ export function takeListenFds(env: NodeJS.ProcessEnv = process.env, pid: number 
   const kernel = native();
   for (const { fd, name } of sockets) {
     const is = [SO_DOMAIN, SO_TYPE, SO_ACCEPTCONN].map((option) => kernel.socketOption(fd, option));
-    if (is[0] !== AF_UNIX || is[1] !== SOCK_STREAM || is[2] !== 1) {
-      throw new WardenError('config_invalid', `descriptor ${fd} (${name}) is not a listening Unix stream socket`, {
-        hint: 'use ListenStream= with an absolute path in the socket unit',
-      });
+    // One in the abstract namespace has no permissions: anybody could come in.
+    const fits = is[0] === AF_UNIX && is[1] === SOCK_STREAM && is[2] === 1 && kernel.boundPath(fd) !== null;
+    if (!fits) {
+      throw new WardenError(
+        'config_invalid',
+        `descriptor ${fd} (${name}) is not a listening Unix stream socket with a path`,
+        {
+          hint: 'use ListenStream= with an absolute path in the socket unit',
+        },
+      );
     }
     kernel.closeOnExec(fd);
   }

@@ -4,18 +4,25 @@ import { dirname, resolve } from 'node:path';
 import { daemonPaths } from '../src/kernel/paths.ts';
 import { effectiveUid } from '../src/unix/effective-uid.ts';
 import { harden } from '../src/unix/harden.ts';
+import { native } from '../src/unix/native.ts';
 import { ensurePrivateDir, isOwnDir } from '../src/unix/private-dir.ts';
 import { type Listener, listen, listenInherited } from '../src/unix/socket.ts';
 import { parseArguments, USAGE } from './arguments.ts';
-import { takeListenFds } from './inherited-sockets.ts';
+import { assignSockets, takeListenFds } from './inherited-sockets.ts';
 import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
+import { modeOf } from './mode.ts';
+import { type ServiceManager, serviceManager } from './notify.ts';
+import { probeSelf } from './self-probe.ts';
 import { startError } from './start-error.ts';
 import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
-import { type Places, wire } from './wire.ts';
+import { feedWatchdog } from './watchdog.ts';
+import { type Daemon, type Places, wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
+/** For connections that were accepted in the last moment, and whose request is on its way. */
+const SETTLE_MS = 2_000;
 const ignore = (): void => {};
 const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: INTERNAL } as const;
 
@@ -30,49 +37,50 @@ async function main(): Promise<void> {
   const log = createLog();
   endOnUnforeseen(log);
   const uid = effectiveUid();
-  const inherited = takeListenFds();
+  const { callers: inherited } = assignSockets(takeListenFds());
+  const manager = serviceManager(process.env, process.pid, {
+    send: (address, message) => native().sendDatagram(address, message),
+    onFault: (cause) => log.warn({ cause }, 'service manager cannot be told'),
+  });
   const found = daemonPaths(process.env, { uid, home: ownHome(), isOwnDir: (path) => isOwnDir(path, uid) });
   const places: Places = {
     configDir: resolve(args.config ?? found.configDir),
     stateDir: resolve(args.state ?? found.stateDir),
     socketPath: resolve(args.socket ?? found.socketPath),
-    mode: uid === 0 || process.env.STATE_DIRECTORY === '/var/lib/warden' ? 'system' : 'user',
+    mode: modeOf(uid, process.env, process.pid),
   };
   const privateFolder = args.socket === null && found.privateSocketFolder;
   ensurePrivateDir(dirname(places.socketPath), uid, privateFolder);
   const lock = lockState(places.stateDir);
-  const daemon = await wire(places, log);
+  const daemon = await wire(places, log, manager);
   const onConnection = daemon.server.accept;
   const onError = (cause: Error): void => log.error({ cause: cause.message }, 'accept failed');
   const { mode, group } = daemon.socket;
-  const [handed] = inherited;
-  let listener: Listener;
+  const listeners: Listener[] = [];
   try {
-    listener =
-      handed === undefined
-        ? await listen({
-            path: places.socketPath,
-            mode,
-            group,
-            privateFolder,
-            onConnection,
-            onError,
-          })
-        : await listenInherited(handed.fd, { onConnection, onError });
+    for (const { fd } of inherited) listeners.push(await listenInherited(fd, { onConnection, onError }));
+    if (inherited.length === 0) {
+      listeners.push(await listen({ path: places.socketPath, mode, group, privateFolder, onConnection, onError }));
+    }
   } catch (error) {
     await daemon.close();
     throw error;
   }
   const watch = daemon.watchConfig();
   let stopping = false;
+  let stopFeeding = (): void => {};
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
-    await listener.close();
+    stopFeeding();
+    manager.stopping();
+    for (const listener of listeners) await listener.close();
     await watch.close();
+    await daemon.server.settle(SETTLE_MS);
+    const drained = daemon.server.drain(DRAIN_MS);
     daemon.stopAccepting();
-    await daemon.server.drain(DRAIN_MS);
+    await drained;
     await daemon.close();
     lock.release();
     log.info('stopped');
@@ -86,11 +94,27 @@ async function main(): Promise<void> {
   await watch.ready;
   if (stopping) return;
   // What changed between the first read and the first look.
-  void daemon.reload('start');
-  log.info(
-    { socket: listener.path, config: places.configDir, state: places.stateDir, summary: daemon.summary() },
-    'ready',
+  await daemon.reload('start');
+  if (stopping) return;
+  tellManager(daemon, manager);
+  const [{ path }] = listeners as [Listener];
+  stopFeeding = feedWatchdog(
+    manager,
+    (deadlineMs) => probeSelf(path, deadlineMs),
+    (cause) => log.error({ cause }, 'self-probe failed'),
   );
+  log.info({ socket: path, config: places.configDir, state: places.stateDir, summary: daemon.summary() }, 'ready');
+}
+
+/** That it is ready, and from then on how it is doing. */
+function tellManager(daemon: Daemon, manager: ServiceManager): void {
+  let told = daemon.summary();
+  manager.ready(told);
+  daemon.onChange(() => {
+    const now = daemon.summary();
+    if (now !== told) manager.status(now);
+    told = now;
+  });
 }
 
 /** A uid that is in no user database, as in many containers, has no home: it names its folders itself. */

@@ -13,7 +13,7 @@ import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Health, healthHandlers } from '../src/rpc/health.ts';
 import { Reflection, reflectionHandlers } from '../src/rpc/reflection.ts';
 import { type ServiceHost, wardenHandlers } from '../src/rpc/service.ts';
-import { attest } from './attest.ts';
+import { attest, isOwnConnection } from './attest.ts';
 import type { Log } from './log.ts';
 import type { LogMeter } from './log-meter.ts';
 
@@ -24,7 +24,9 @@ const MAX_STREAMS_PER_CONNECTION = 128;
 export interface GrpcServer {
   /** Takes a fresh connection: attests its process, then lets gRPC have the socket. */
   accept(socket: Socket): void;
-  /** Lets running requests end for at most `graceMs`, then cuts them off. */
+  /** Resolves when no accepted connection is waiting for its first request any more, at the latest after `withinMs`. */
+  settle(withinMs: number): Promise<void>;
+  /** Sends callers away (what they have not sent yet goes elsewhere), lets running requests end for at most `graceMs`, then cuts them off. */
   drain(graceMs: number): Promise<void>;
 }
 
@@ -55,30 +57,25 @@ export function createGrpcServer(
 
   return {
     accept: (socket) => admitConnection(socket, deps, log, strangers, () => injector.injectConnection(socket)),
+    settle: (withinMs) => until(() => deps.peers.fresh === 0, withinMs),
     async drain(graceMs) {
-      // By our own count: from Node 24 on, tryShutdown no longer waits for every call of an injected session.
-      await idle(deps.services.counters, graceMs);
-      await new Promise<void>((resolve) => {
-        const deadline = setTimeout(() => {
-          // Not forceShutdown: without channelz grpc-js does not know the sessions that it would have to cut.
-          injector.drain(0);
-          resolve();
-        }, graceMs);
-        // Not injector.drain before it: a session that is closing already is not waited for.
-        server.tryShutdown(() => {
-          clearTimeout(deadline);
-          resolve();
-        });
-      });
+      const end = performance.now() + graceMs;
+      // GOAWAY to every connection; not forceShutdown at the end, since without channelz grpc-js does not know them.
+      injector.drain(graceMs);
+      // By our own counts: from Node 24 on, tryShutdown no longer waits for every call of an injected session.
+      await until(() => deps.services.counters.requestsInFlight === 0, graceMs);
+      // A session closes once its last answer has gone out.
+      await until(() => deps.peers.size === 0, end - performance.now());
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       injector.destroy();
     },
   };
 }
 
-/** Until no request is under way, or the grace is over. */
-async function idle(counters: { readonly requestsInFlight: number }, graceMs: number): Promise<void> {
-  const until = performance.now() + graceMs;
-  while (counters.requestsInFlight > 0 && performance.now() < until) await pause(5);
+/** Until it holds, or the time is over. */
+async function until(holds: () => boolean, withinMs: number): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!holds() && performance.now() < end) await pause(5);
 }
 
 function admitConnection(
@@ -96,6 +93,11 @@ function admitConnection(
   // A peer that resets its connection is the peer's affair.
   socket.on('error', (error) => log.debug({ code: (error as NodeJS.ErrnoException).code }, 'connection error'));
   try {
+    // On a slot of its own: a busy daemon is no dead one. Unbound to a caller, it is let to nothing but health.
+    if (isOwnConnection(socket)) {
+      inject();
+      return;
+    }
     const connection = attest(socket);
     const { uid, pid } = connection.caller;
     const admission = limits.connect(uid);

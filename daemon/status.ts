@@ -1,4 +1,5 @@
 import { placeOf } from '../src/config/problems.ts';
+import type { Snapshot } from '../src/config/snapshot.ts';
 import type { ConfigStore } from '../src/config/store.ts';
 import type { FileLedger } from '../src/ledger/file-ledger.ts';
 import type { Services, World } from '../src/operations/context.ts';
@@ -56,6 +57,13 @@ export function describeStatus(sources: StatusSources, administrator: boolean): 
     policy: policy(sources, administrator),
     pid: process.pid,
   };
+}
+
+/** How it is doing, in a line. */
+export function summaryOf({ settings, actors, generation }: Snapshot, parts: readonly Dependency[]): string {
+  const down = parts.filter(({ state }) => state === 'not_serving').map(({ name }) => name);
+  const trouble = down.length === 0 ? '' : `; not serving: ${down.join(', ')} (see warden status)`;
+  return `${settings.posture} posture, ${actors.size} actors, generation ${generation}${trouble}`;
 }
 
 function dependencies({ probes, ledger, store }: StatusSources, administrator: boolean): Dependency[] {

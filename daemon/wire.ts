@@ -21,11 +21,12 @@ import { SerialSource } from '../src/signing/serial.ts';
 import { executableIndex } from './executable-index.ts';
 import type { Log } from './log.ts';
 import { LogMeter } from './log-meter.ts';
+import type { ServiceManager } from './notify.ts';
 import { bindPosture } from './posture-record.ts';
 import { Probes } from './probes.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
 import { createGrpcServer, type GrpcServer } from './server.ts';
-import { describeStatus } from './status.ts';
+import { describeStatus, summaryOf } from './status.ts';
 import { StatusChanges } from './status-changes.ts';
 import { hasTerminal } from './terminal.ts';
 import { buildWorld, leaveWorld } from './world.ts';
@@ -46,6 +47,8 @@ export interface Daemon {
   readonly socket: { readonly mode: number; readonly group: number | null };
   /** How it is doing, in a line for the service manager. */
   summary(): string;
+  /** Calls back when the summary may have changed, at most once a second; returns how to stop. */
+  onChange(listener: () => void): () => void;
   /** No new requests from now on. */
   stopAccepting(): void;
   /** After the last request: the end goes on record, and everything is closed. */
@@ -55,7 +58,7 @@ export interface Daemon {
 const PROBE_EVERY_MS = 10_000;
 
 /** The composition root: every adapter is chosen here, once. @throws WardenError where the daemon cannot start */
-export async function wire(places: Places, log: Log): Promise<Daemon> {
+export async function wire(places: Places, log: Log, manager: ServiceManager): Promise<Daemon> {
   const { configDir, stateDir } = places;
   const clock = systemClock;
   const uid = process.geteuid?.() ?? -1;
@@ -161,10 +164,12 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   // Once the folder is watched, loads that others ask for are told to the watch.
   let around: ConfigWatch['around'] = (load) => load();
   const loadAgain = (trigger: ReloadTrigger): Promise<void> =>
-    reloader.reload(trigger).then(
-      () => undefined,
-      (cause: unknown) => log.error({ cause: String(cause) }, 'reload failed'),
-    );
+    manager
+      .reloading(() => reloader.reload(trigger))
+      .then(
+        () => undefined,
+        (cause: unknown) => log.error({ cause: String(cause) }, 'reload failed'),
+      );
   const reload = (trigger: ReloadTrigger): Promise<void> => around(() => loadAgain(trigger));
   const reloader = new Reloader({
     store,
@@ -181,7 +186,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
     hasTerminal,
     status: async (administrator) => describeStatus(statusSources, administrator),
     onStatusChange: (listener) => changes.on(listener),
-    reload: () => around(() => reloadNow(reloader, store)),
+    reload: () => around(() => manager.reloading(() => reloadNow(reloader, store))),
   };
   reportReloads({
     store,
@@ -197,6 +202,7 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
   await probes.run();
   probes.start(PROBE_EVERY_MS);
   const server = createGrpcServer(deps, host, health, log, strangers);
+  const summary = (): string => summaryOf(current.current.snapshot, describeStatus(statusSources, false).dependencies);
   const mark = (kind: 'start' | 'stop'): Promise<void> =>
     ledger
       .append({ kind, outcome: 'ok', posture: settings.posture, generation: current.current.snapshot.generation })
@@ -222,8 +228,8 @@ export async function wire(places: Places, log: Log): Promise<Daemon> {
       return watch;
     },
     socket: settings.socket,
-    summary: () =>
-      `${settings.posture} posture, ${current.current.snapshot.actors.size} actors, generation ${current.current.snapshot.generation}`,
+    summary,
+    onChange: (listener) => changes.on(listener),
     stopAccepting() {
       health.set('', false);
       health.close();

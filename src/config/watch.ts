@@ -84,7 +84,15 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   let watcher: FSWatcher | null = null;
   const listening = new Promise<void>((resolve) => {
     if (options.events === false) return resolve();
-    watcher = watch(dir, { depth: 0, ignoreInitial: true, persistent: true, followSymlinks: true, atomic: false });
+    watcher = watch(dir, {
+      depth: 0,
+      ignoreInitial: true,
+      persistent: true,
+      followSymlinks: true,
+      atomic: false,
+      // A CA key beside them, which root alone may read, can't be watched, and need not be.
+      ignored: (path, stats) => stats?.isFile() === true && !path.endsWith('.yaml'),
+    });
     watcher.on('all', () => burst.poke());
     watcher.on('ready', resolve);
     watcher.on('error', (thrown) => {

@@ -11,6 +11,8 @@ const POLLIN = 1;
 const LOCK_EX_NB = 2 | 4;
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 1 | 0o2000000 | 0o4000;
+const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0o2000000 | 0o4000;
+const MSG_NOSIGNAL = 0x4000;
 const SUN_PATH_BYTES = 108;
 const AT_FDCWD = -100;
 const AT_STATX_DONT_SYNC = 0x4000;
@@ -23,6 +25,8 @@ const FD_CLOEXEC = 1;
 const RLIMIT_CORE = 4;
 const PR_GET_DUMPABLE = 3;
 const PR_SET_DUMPABLE = 4;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 const { EAGAIN, EINTR, EINVAL, ENODATA, ENOPROTOOPT, ENOSYS, ERANGE, ESRCH } = constants.errno;
 
@@ -47,6 +51,8 @@ export function bindCalls(koffi: Koffi): Native {
   const fchmod = call('int fchmod(int, unsigned int)');
   const bindCall = call('int bind(int, void *, unsigned int)');
   const getsockname = call('int getsockname(int, void *, void *)');
+  const getpeername = call('int getpeername(int, void *, void *)');
+  const sendto = call('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
   const fcntl = call('int fcntl(int, int, long)');
   const close = call('int close(int)');
   const prctl = call('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)');
@@ -138,9 +144,7 @@ export function bindCalls(koffi: Koffi): Native {
     bindUnix(path, mode) {
       const bytes = Buffer.from(path, 'utf8');
       if (bytes.length >= SUN_PATH_BYTES || bytes.includes(0)) must('bind', EINVAL);
-      const address = Buffer.alloc(2 + SUN_PATH_BYTES);
-      address.writeUInt16LE(AF_UNIX, 0);
-      bytes.copy(address, 2);
+      const address = unixAddress(bytes);
       const fd = socket(AF_UNIX, SOCK_STREAM_CLOEXEC_NONBLOCK, 0);
       if (fd < 0) return must('socket', koffi.errno());
       // Linux creates the file with the socket's own mode less the umask: narrow from its first moment, and
@@ -159,6 +163,27 @@ export function bindCalls(koffi: Koffi): Native {
       const path = bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
       return path === '' ? null : path;
     },
+    peerName(fd) {
+      const address = Buffer.alloc(2 + SUN_PATH_BYTES);
+      length.writeUInt32LE(address.length);
+      if (getpeername(fd, address, length) !== 0) must('getpeername', koffi.errno());
+      const bytes = address.subarray(2, length.readUInt32LE());
+      return bytes.length > 1 && bytes[0] === 0 ? bytes.toString('latin1', 1) : null;
+    },
+    sendDatagram(name, message) {
+      const bytes = Buffer.from(name, 'utf8');
+      // An abstract name is exactly as long as it says; a path ends with a NUL.
+      const abstract = bytes[0] === 0x40;
+      if (abstract) bytes[0] = 0;
+      if (bytes.length >= SUN_PATH_BYTES || bytes.includes(0, 1)) must('sendto', EINVAL);
+      const fd = socket(AF_UNIX, SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+      if (fd < 0) return void must('socket', koffi.errno());
+      const size = 2 + bytes.length + (abstract ? 0 : 1);
+      const sent = sendto(fd, message, message.length, MSG_NOSIGNAL, unixAddress(bytes), size);
+      const failed = sent < 0 ? koffi.errno() : 0;
+      close(fd);
+      must('sendto', failed);
+    },
     closeOnExec(fd) {
       if (fcntl(fd, F_SETFD, FD_CLOEXEC) !== 0) must('fcntl(F_SETFD)', koffi.errno());
     },
@@ -171,10 +196,23 @@ export function bindCalls(koffi: Koffi): Native {
     forbidCore() {
       if (setrlimit(RLIMIT_CORE, Buffer.alloc(16)) !== 0) must('setrlimit(RLIMIT_CORE)', koffi.errno());
     },
+    keepCapabilitiesToMyself() {
+      const failed = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) === 0 ? 0 : koffi.errno();
+      // Kernels before 4.3 have none to hand on.
+      if (failed !== EINVAL) must('prctl(PR_CAP_AMBIENT)', failed);
+    },
     dumpable() {
       return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
     },
   };
+}
+
+/** A struct sockaddr_un, zeros behind the name. */
+function unixAddress(name: Buffer): Buffer {
+  const address = Buffer.alloc(2 + SUN_PATH_BYTES);
+  address.writeUInt16LE(AF_UNIX, 0);
+  name.copy(address, 2);
+  return address;
 }
 
 /** Out of a struct statx, the device as stat() and Node's `dev` give it. */

@@ -32,6 +32,13 @@ export interface Native {
   bindUnix(path: string, mode: number): number;
   /** The path that a Unix socket is bound to; null for one without (or in the abstract namespace). */
   boundPath(fd: number): string | null;
+  /**
+   * The abstract name that the other end of a connected Unix socket is bound to, byte by byte (latin1) and without
+   * the NUL before it; null for a path or none. Anybody can bind any name: it proves nothing by itself.
+   */
+  peerName(fd: number): string | null;
+  /** One datagram to a Unix socket, a path or an abstract name after `@`. Never waits: throws EAGAIN where the receiver is behind. */
+  sendDatagram(name: string, message: Buffer): void;
   /** Sets close-on-exec on an inherited descriptor. */
   closeOnExec(fd: number): void;
   close(fd: number): void;
@@ -39,6 +46,8 @@ export interface Native {
   forbidDump(): void;
   /** RLIMIT_CORE 0, soft and hard. */
   forbidCore(): void;
+  /** Empties the ambient capabilities: what the main thread starts from now on gets none of the process's own. */
+  keepCapabilitiesToMyself(): void;
   /** PR_GET_DUMPABLE. */
   dumpable(): number;
 }

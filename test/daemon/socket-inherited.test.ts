@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseListenFds } from '../../daemon/inherited-sockets.ts';
+import { assignSockets, parseListenFds } from '../../daemon/inherited-sockets.ts';
 import { bundle, bundleEnv, fixture, python, start, tempDir } from './attest-fixture.ts';
 
 const shared = realpathSync(mkdtempSync(join(tmpdir(), 'warden-test-')));
@@ -35,11 +35,11 @@ describe('a socket that systemd hands over', () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  it.each(['datagram', 'unlistened', 'tcp'])('of the wrong kind is refused: %s', async (kind) => {
+  it.each(['datagram', 'unlistened', 'tcp', 'abstract'])('of the wrong kind is refused: %s', async (kind) => {
     const daemon = activated(join(tempDir(), 's.sock'), kind);
     expect(JSON.parse(await daemon.line())).toEqual({
       code: 'config_invalid',
-      message: 'descriptor 3 (grpc) is not a listening Unix stream socket',
+      message: 'descriptor 3 (grpc) is not a listening Unix stream socket with a path',
       hint: 'use ListenStream= with an absolute path in the socket unit',
     });
   });
@@ -78,4 +78,9 @@ describe('the variables of socket activation', () => {
   it('name no more descriptors than there is sense in', () => {
     expect(parseListenFds({ LISTEN_PID: '7', LISTEN_FDS: '99' }, 7)).toHaveLength(16);
   });
+});
+
+it('several sockets are told apart by their names: what is for nothing else is for callers', () => {
+  const named = ['wardend', 'credentials', 'unknown'].map((name, i) => ({ fd: 3 + i, name }));
+  expect(assignSockets(named)).toEqual({ callers: [named[0], named[2]], credentials: [named[1]] });
 });
