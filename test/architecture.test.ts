@@ -51,6 +51,8 @@ const MAY_REVEAL: readonly string[] = [
   'src/access/process-tool.ts',
   'src/access/walk.ts',
   'src/http/pem.ts',
+  // For a keyed digest, so that no table holds the token itself.
+  'src/openbao/accessors.ts',
   'src/openbao/encode.ts',
   'src/policy/bearer.ts',
   'src/rpc/encode.ts',

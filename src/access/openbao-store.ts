@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { WardenError } from '../kernel/errors.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
 import { Secret } from '../kernel/secret.ts';
+import { Accessors } from '../openbao/accessors.ts';
 import type { OpenBaoAnswer } from '../openbao/answer.ts';
 import type { OpenBaoClient, OpenBaoRequest } from '../openbao/client.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
@@ -34,6 +35,8 @@ type Answer = OpenBaoAnswer & { readonly tokenAccessor: string };
 
 /** Secrets of the real OpenBao, over its HTTP API. */
 export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions): SecretStore {
+  const accessors = new Accessors();
+
   async function call(authority: Authority, request: Omit<OpenBaoRequest, 'token'>): Promise<Answer> {
     if (authority.as === 'daemon') {
       if (tokens !== null) return callAsDaemon({ client, tokens }, request);
@@ -49,10 +52,8 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
 
   /** "" where the token may not look itself up: a policy without `default` is no reason to refuse the secret. */
   async function accessorOf(token: Secret, { signal }: Pick<OpenBaoRequest, 'signal'>): Promise<string> {
-    return lookUp(token, client, signal).then(
-      ({ accessor }) => accessor,
-      () => '',
-    );
+    const ask = async (): Promise<string> => (await lookUp(token, client, signal)).accessor;
+    return accessors.of(token, ask).catch(() => '');
   }
 
   return {

@@ -189,6 +189,16 @@ describe('$ warden fetch, from a real OpenBao', () => {
     expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });
   });
 
+  test('a token of the caller that was good a moment ago and is revoked: OpenBao refuses the read itself', async () => {
+    const created = await bao.call('POST', 'auth/token/create', { body: { policies: ['reader'] } });
+    const { client_token: mine } = (created.body as { auth: { client_token: string } }).auth;
+    expect(await run('fetch npm-publish --actor agt-m1', as(mine))).toMatchObject({ code: 0, stdout: CANARY });
+    await bao.ok('POST', 'auth/token/revoke', { token: mine });
+    const refused = await run('fetch npm-publish --actor agt-m1', as(mine));
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(lastRecord(daemon.house)).toMatchObject({ outcome: 'refused', reason: 'owner_refused' });
+  });
+
   test('a token of the daemon that was revoked: refused without a storm, and mended by a new one in the file', async () => {
     const revoked = readFileSync(tokenPath, 'utf8');
     await bao.ok('POST', 'auth/token/revoke', { token: revoked });
