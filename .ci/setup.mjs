@@ -154,6 +154,7 @@ if (goal === 'test') {
       'openssh-server': 'sshd',
       'openssh-client': 'ssh-keygen',
       strace: 'strace',
+      libfaketime: '/usr/share/doc/libfaketime',
       gcc: 'gcc',
       'libssl-dev': '/usr/include/openssl/evp.h',
       'util-linux': 'setpriv',

@@ -10,7 +10,8 @@ import { ensurePrivateDir } from './private-dir.ts';
 
 /** sockaddr_un holds 108 bytes, a closing NUL among them; Node 20 cuts longer ones off without a word. */
 const LONGEST_PATH = 107;
-const DEFAULT_BACKLOG = 511;
+/** As long as the kernel allows: whoever comes while it is full hears EAGAIN, which many clients take for an end. */
+const DEFAULT_BACKLOG = 4096;
 
 export interface ListenOptions {
   /** Absolute. A missing parent folder is made 0700. */

@@ -27,27 +27,41 @@ const FAULTS: Readonly<Record<string, readonly [ConnectFault, string]>> = {
   EPERM: ['no_permission', 'no permission'],
 };
 
-/** A connected Unix socket. @throws ConnectError */
+/** What Linux answers where the queue of a listening Unix socket is full: somebody listens, and is about to take the next. */
+const QUEUE_FULL = 'EAGAIN';
+const QUEUE_FULL_PAUSE_MS = 20;
+
+/** A connected Unix socket; waits its turn where many connect at once. @throws ConnectError */
 export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
       reject(new ConnectError('path_too_long', path, `the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`));
       return;
     }
-    const socket = netConnect({ path });
+    let socket: Socket;
+    let again: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
+      clearTimeout(again);
       socket.destroy();
       reject(new ConnectError('timeout', path, `no connection within ${timeoutMs / 1000} s`));
     }, timeoutMs);
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
-      const [fault, words] = FAULTS[error.code ?? ''] ?? ['other', error.code ?? 'it failed'];
-      reject(new ConnectError(fault, path, words));
-    });
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
+    const attempt = (): void => {
+      socket = netConnect({ path });
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === QUEUE_FULL) {
+          again = setTimeout(attempt, QUEUE_FULL_PAUSE_MS);
+          return;
+        }
+        clearTimeout(timer);
+        const [fault, words] = FAULTS[error.code ?? ''] ?? ['other', error.code ?? 'it failed'];
+        reject(new ConnectError(fault, path, words));
+      });
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        socket.removeAllListeners('error');
+        resolve(socket);
+      });
+    };
+    attempt();
   });
 }
