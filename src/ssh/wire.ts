@@ -9,7 +9,7 @@ export class WireError extends Error {
 }
 
 const MAX_UINT32 = 0xffff_ffff;
-const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
+export const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
 
 // A BOM is kept: it is three bytes of the value like any others, and dropping it would make two encodings of one string.
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
