@@ -32,7 +32,7 @@ export function readFilter(args: Args, now: number): QueryLedgerRequest {
 }
 
 /** A moment, or how long ago. */
-function readTime(args: Args, name: string, now: number): Date | undefined {
+export function readTime(args: Args, name: string, now: number): Date | undefined {
   const text = args.string(name);
   if (text === undefined) return undefined;
   const ago = parseDuration(text);

@@ -8,12 +8,15 @@ import { run as explain } from './commands/explain.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
 import { run as help } from './commands/help.ts';
 import { run as issue } from './commands/issue.ts';
+import { run as krl } from './commands/krl.ts';
 import { run as ledgerAccept } from './commands/ledger-accept.ts';
 import { run as ledgerExport } from './commands/ledger-export.ts';
 import { run as ledgerQuery } from './commands/ledger-query.ts';
 import { run as ledgerTail } from './commands/ledger-tail.ts';
 import { run as ledgerVerify } from './commands/ledger-verify.ts';
+import { run as lockdown } from './commands/lockdown.ts';
 import { run as reload } from './commands/reload.ts';
+import { run as revoke } from './commands/revoke.ts';
 import { run as smokePolicy } from './commands/smoke-policy.ts';
 import { run as status } from './commands/status.ts';
 import { run as version } from './commands/version.ts';
@@ -30,12 +33,15 @@ export const onlineCommands = {
   explainSign,
   help,
   issue,
+  krl,
   ledgerAccept,
   ledgerExport,
   ledgerQuery,
   ledgerTail,
   ledgerVerify,
+  lockdown,
   reload,
+  revoke,
   smokePolicy,
   status,
   version,

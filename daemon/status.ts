@@ -119,6 +119,17 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   if (settings.posture === 'dev')
     list.push('dev posture: synthetic authority, doubles for what is outside; trust none of it');
   if (snapshot.embedded === true) list.push('no config folder: embedded defaults are in force');
+  const { lockdown, actors } = services.restraints;
+  if (lockdown !== null) {
+    const why = administrator && lockdown.reason !== '' ? ` (${lockdown.reason})` : '';
+    const since = new Date(lockdown.since).toISOString();
+    list.push(`LOCKED DOWN since ${since}${why}: nothing is released; \`warden lockdown --lift\` ends it`);
+  }
+  if (administrator && actors.size > 0) {
+    const names = [...actors].sort();
+    const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
+    list.push(`revoked actors: ${names.slice(0, 5).join(', ')}${more}`);
+  }
   const glass = services.breakGlass.current();
   if (glass !== null) {
     const why = administrator ? ` (${glass.openedBy}: ${glass.reason})` : '';

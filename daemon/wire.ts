@@ -11,8 +11,9 @@ import { anchorPath } from '../src/ledger/anchor-path.ts';
 import type { LedgerEvent } from '../src/ledger/events.ts';
 import { FileLedger } from '../src/ledger/file-ledger.ts';
 import { queryLedger } from '../src/ledger/query.ts';
-import type { Services } from '../src/operations/context.ts';
+import type { Services, World } from '../src/operations/context.ts';
 import { BreakGlass } from '../src/policy/break-glass.ts';
+import { FileRestraints } from '../src/revocation/file-restraints.ts';
 import type { RequestEnd, RpcDeps } from '../src/rpc/call.ts';
 import { Health } from '../src/rpc/health.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
@@ -115,10 +116,21 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
   health.set('ledger', ledger.status().writable);
   health.set('config', true);
 
+  const restraints = await FileRestraints.open({
+    dir: stateDir,
+    clock,
+    ledger,
+    lastSeq: () => ledger.status().seq,
+    authorities: authorityBlobs(world),
+    onEvent: (what, cause) => log.warn({ what, cause: cause === undefined ? undefined : String(cause) }, 'revocations'),
+  });
+  health.set('release', restraints.lockdown === null);
+
   const services: Services = {
     ledger,
     clock,
     serials: new SerialSource({ clock, lastUsed: ledger.lastSerial() }),
+    restraints,
     breakGlass: new BreakGlass(clock),
     facts: { daemonUid: uid, executables: executableIndex },
     counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
@@ -144,10 +156,19 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     onRequestEnd: (end) => {
       logRequest(end, log, strangers);
       if (end.error?.kind === 'unavailable') probes.soon();
+      health.set('release', restraints.lockdown === null);
       changes.changed();
     },
   };
-  const probes = new Probes(() => current.current, health, changes.changed);
+  const probes = new Probes(
+    () => current.current,
+    health,
+    () => {
+      changes.changed();
+      // A key that an agent holds may be seen only now.
+      void restraints.setAuthorities(authorityBlobs(current.current));
+    },
+  );
   const statusSources = {
     world: () => current.current,
     services,
@@ -183,6 +204,12 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
       newest: (filter, limit, signal) => queryLedger(stateDir, filter, { limit, signal }),
       follow: (filter, signal) => ledger.follow(filter, signal),
     },
+    issued: async function* (filter, signal) {
+      for await (const { record } of queryLedger(stateDir, filter)) {
+        if (signal.aborted) return;
+        yield record;
+      }
+    },
     hasTerminal,
     status: async (administrator) => describeStatus(statusSources, administrator),
     onStatusChange: (listener) => changes.on(listener),
@@ -196,6 +223,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     log,
     onChange: () => {
       changes.changed();
+      void restraints.setAuthorities(authorityBlobs(current.current));
       void probes.run();
     },
   });
@@ -239,11 +267,16 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
       probes.stop();
       reloader.close();
       await mark('stop');
+      await restraints.close();
       await ledger.close();
       await leaveWorld(current.current, null);
       await parser.close();
     },
   };
+}
+
+function authorityBlobs({ authority }: World): Buffer[] {
+  return authority.keys().map(({ publicKey }) => publicKey.blob);
 }
 
 function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: StatusChanges): void {

@@ -19,6 +19,7 @@ const ORDER = [
   'signing',
   'access',
   'ledger',
+  'revocation',
   'config',
   'registry',
   'delegation',
@@ -74,9 +75,13 @@ const PURE = [
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,
   /^src\/access\/(confinement|route|route-question|tool-output|owner-refusal|walk)\.ts$/,
   /^src\/operations\//,
+  /^src\/revocation\/(?!file-restraints)/,
 ];
 const IMPURE =
   /from 'node:(fs|net|http|https|http2|child_process|os|worker_threads|dgram)(\/promises)?'|process\.env\b|Date\.now\(|Math\.random\(/;
+
+/** Operations that write a record without releasing anything: they may do so under a lockdown. */
+const RELEASES_NOTHING: readonly string[] = ['src/operations/break-glass.ts'];
 
 interface File {
   readonly path: string;
@@ -189,6 +194,14 @@ describe('architecture', () => {
   it('zod stands at trust boundaries only', () => {
     const validating = all.filter((file) => /from 'zod'/.test(file.text)).map((file) => file.path);
     expect(validating.filter((path) => !MAY_VALIDATE.test(path))).toEqual([]);
+  });
+
+  it('whatever an operation releases passes the one door, and no other way to the ledger is open', () => {
+    const operations = src.filter((file) => file.path.startsWith('src/operations/'));
+    const writing = operations.filter((file) => /\bledger\.append\(|\{[^}]*\bappend\b[^}]*\} = /.test(file.text));
+    expect(writing.map((file) => file.path)).toEqual(['src/operations/trail.ts']);
+    const opening = operations.filter((file) => /\.record\(/.test(file.text)).map((file) => file.path);
+    expect(opening.filter((path) => !RELEASES_NOTHING.includes(path))).toEqual([]);
   });
 
   it('decisions reach for no file, socket, clock or environment', () => {

@@ -38,6 +38,13 @@ export const REASONS = {
   claims_required: refused('give an ID token: --id-token-file FILE or WARDEN_ID_TOKEN'),
   claims_invalid: refused('log in again for a fresh ID token'),
   issue_unsupported: refused('make a key pair yourself (ssh-keygen -t ed25519) and use `warden sign`'),
+  // what was taken back
+  locked_down: refused('an administrator ends it with `warden lockdown --lift`'),
+  actor_revoked: refused('an administrator ends it with `warden revoke --lift --actor ACTOR`'),
+  key_revoked: refused('make a new key pair: ssh-keygen -t ed25519'),
+  revocation_list_failed: unavailable(
+    'make room on the disk of the state folder; the daemon writes them by itself then',
+  ),
   // the gate
   policy_denied: refused('ask the owner of the flex-auth policy; quote the decision id'),
   actor_type_mismatch: refused('mend the type in the registry or in inventory.yaml, then hand the registry over again'),

@@ -67,6 +67,8 @@ export async function writeDurably(path: string, content: string | Buffer, mode:
   await fs.rm(temporary, { force: true });
   const handle = await fs.open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
+    // The daemon's umask keeps others out of what it makes; who may read this one is the caller's to say.
+    await handle.chmod(mode);
     await handle.writeFile(content);
     await handle.sync();
   } finally {

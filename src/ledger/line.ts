@@ -60,6 +60,8 @@ const ENTRY_FIELDS = {
   break_glass: 'boolean',
   count: 'number',
   changes: 'strings',
+  action: 'string',
+  revoked: 'strings',
 } as const satisfies Record<keyof LedgerEntry, FieldType>;
 
 const CALLER_FIELDS = {

@@ -56,6 +56,10 @@ export interface LedgerEntry {
   readonly count?: number;
   /** Of a reload: who gained and who lost what, in words. */
   readonly changes?: readonly string[];
+  /** Of a revocation or a lockdown: in force, or taken back. */
+  readonly action?: 'set' | 'lift';
+  /** Of a revocation: one `<what> <until> <value>` each; see `src/revocation/change.ts`. */
+  readonly revoked?: readonly string[];
 }
 
 /** A record as it stands in the file: what was recorded, and what the ledger added to it. */
@@ -86,6 +90,7 @@ export const LEDGER_KINDS = [
   'exec_end',
   'explain',
   'revoke',
+  'lockdown',
   'break_glass',
   'checkpoint',
   'recovered',

@@ -47,7 +47,7 @@ export async function breakGlass(
     const forMs = input.durationSeconds * 1000;
     const opening = { openedBy: describeCaller(connection), reason: input.reason, forMs, maxMs: rule.maxMs };
     if (forMs > 0) checkOpening(opening);
-    const receipt = await services.ledger.append(trail.entry('ok', { ttl_hours: input.durationSeconds / 3600 }));
+    const receipt = await trail.record({ ttl_hours: input.durationSeconds / 3600 });
     if (forMs > 0) return { until: services.breakGlass.open(opening).until, receipt };
     services.breakGlass.close();
     return { until: services.clock.now(), receipt };

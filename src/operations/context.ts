@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { BreakGlass } from '../policy/break-glass.ts';
 import type { ClaimsVerifier } from '../policy/claims.ts';
 import type { Gate } from '../policy/gate.ts';
+import type { RestraintKeeper } from '../revocation/restraint-keeper.ts';
 import type { CertificateAuthority } from '../signing/certificate-authority.ts';
 import type { SerialSource } from '../signing/serial.ts';
 import type { CallerFacts } from './caller-facts.ts';
@@ -31,6 +32,8 @@ export interface Services {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly serials: SerialSource;
+  /** What is revoked, and whether anything is released at all. */
+  readonly restraints: RestraintKeeper;
   readonly breakGlass: BreakGlass;
   readonly facts: CallerFacts;
   readonly counters: Counters;

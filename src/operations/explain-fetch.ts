@@ -15,6 +15,7 @@ import {
   fetchableFields,
   resolveActor,
 } from './route-gate.ts';
+import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
 const STEPS = [
@@ -57,6 +58,7 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
 
     needs = input.actor === '' ? 'exactly one actor that admits this caller' : `a caller that ${input.actor} admits`;
     const actor = await resolveActor(input.actor, context);
+    checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
     held(needs, `${actor.name}, maturity ${actor.maturity}`);
 

@@ -14,6 +14,7 @@ import { checkPurpose } from './check-purpose.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import type { SignInput } from './sign.ts';
+import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
 export type StepOutcome = 'held' | 'failed' | 'not_reached' | 'not_asked' | 'would_ask';
@@ -68,6 +69,7 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     needs = await describeCallers(input.actor, context);
     const actor = await authorisedActor(input.actor, context);
     trail.note({ actor_type: actor.type, tenant: actor.tenant, fingerprint: keyFingerprint });
+    checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
     held(needs, `this caller may ask for ${actor.name}`);
 
     needs = `principals among ${actor.principals.join(', ')}`;

@@ -17,6 +17,7 @@ import {
   fetchableFields,
   resolveActor,
 } from './route-gate.ts';
+import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
 export interface FetchInput {
@@ -63,6 +64,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
       ...(input.ticket === '' ? {} : { ticket: input.ticket }),
     });
     const actor = await resolveActor(input.actor, context);
+    checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
 
     const route = await allowedRoute(input.route, actor, context);
@@ -105,7 +107,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
     trail.note(ownerEvidence(walked.evidence));
 
     checkStillThere(context);
-    const receipt = await services.ledger.append(trail.entry('ok'));
+    const receipt = await trail.release();
     if (gate.opened) services.breakGlass.countRelease();
     return { route, actor, walked, gate, receipt };
   } catch (thrown) {

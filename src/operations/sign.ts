@@ -15,6 +15,7 @@ import { checkCeilingAfterGate } from './ceiling.ts';
 import { checkPurpose } from './check-purpose.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
+import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
 export interface SignInput {
@@ -63,6 +64,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
     trail.note({ fingerprint: keyFingerprint });
 
     const actor = await authorisedActor(input.actor, context);
+    checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
     trail.note({ actor_type: actor.type, tenant: actor.tenant, backend: world.authority.backend });
 
     const plan = planCertificate({
@@ -110,15 +112,13 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
     });
     const certificate = await checkIssuedOffLoop(blob, finished, world.authority);
 
-    const receipt = await services.ledger.append(
-      trail.entry('ok', {
-        certificate_issued: true,
-        serial: String(certificate.serial),
-        key_id: certificate.keyId,
-        valid_after: rfc3339(certificate.validAfter),
-        valid_before: rfc3339(certificate.validBefore),
-      }),
-    );
+    const receipt = await trail.release({
+      certificate_issued: true,
+      serial: String(certificate.serial),
+      key_id: certificate.keyId,
+      valid_after: rfc3339(certificate.validAfter),
+      valid_before: rfc3339(certificate.validBefore),
+    });
     services.counters.certificatesIssued += 1;
     if (gate.opened) services.breakGlass.countRelease();
     return {

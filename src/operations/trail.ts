@@ -1,7 +1,8 @@
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { ErrorDetails, WardenError } from '../kernel/errors.ts';
-import type { LedgerCaller, LedgerEntry, LedgerKind } from '../ledger/record.ts';
+import type { LedgerCaller, LedgerEntry, LedgerKind, LedgerReceipt } from '../ledger/record.ts';
 import type { RequestContext } from './context.ts';
+import { checkStanding } from './standing.ts';
 
 export function ledgerCaller(connection: AttestedConnection): LedgerCaller {
   const { uid, gid, pid, exe, unit, userUnit } = connection.caller;
@@ -44,6 +45,22 @@ export class Trail {
       ...this.#known,
       ...more,
     };
+  }
+
+  /**
+   * The one door to a release: nothing leaves an operation before this resolves, and it does only once the record is
+   * durable. Whoever is revoked by now, and everyone under a lockdown, is refused here whatever was decided before.
+   * @throws WardenError locked_down | actor_revoked | key_revoked | ledger_unavailable
+   */
+  async release(more: Partial<LedgerEntry> = {}): Promise<LedgerReceipt> {
+    const { actor, fingerprint } = this.#known;
+    checkStanding({ actor, fingerprint }, this.#context);
+    return this.#context.services.ledger.append(this.entry('ok', more));
+  }
+
+  /** A durable record of what releases nothing. @throws WardenError ledger_unavailable */
+  async record(more: Partial<LedgerEntry> = {}): Promise<LedgerReceipt> {
+    return this.#context.services.ledger.append(this.entry('ok', more));
   }
 
   #aboutSecret(): boolean {

@@ -5,6 +5,7 @@ import type { FetchOutput } from '../operations/fetch.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
 import type { ListedRoute } from '../operations/list-routes.ts';
 import type { LedgerQuestion } from '../operations/query-ledger.ts';
+import type { RevokeOutput } from '../operations/revoke.ts';
 import type { SignOutput } from '../operations/sign.ts';
 import { formatCertificateLine } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
@@ -16,6 +17,7 @@ import type {
   FetchResponse,
   GetAuthoritiesResponse,
   ListRoutesResponse,
+  RevokeResponse,
   SignResponse,
 } from './generated/warden/v1/warden.ts';
 import type { LedgerQuery } from './messages.ts';
@@ -60,6 +62,26 @@ export function toAuthorities({ authority, snapshot }: World): GetAuthoritiesRes
       backend: authority.backend,
       custody,
     })),
+  };
+}
+
+const MAX_SHOWN = 1000;
+
+export function toRevokeResponse(output: RevokeOutput, { services }: RequestContext): RevokeResponse {
+  const { number, path } = services.restraints.list();
+  return {
+    certificates: output.certificates.slice(-MAX_SHOWN).map(({ serial, keyId, actor, validBefore }) => ({
+      serial,
+      keyId,
+      actor,
+      validBefore: toTimestamp(validBefore),
+    })),
+    certificatesTotal: BigInt(output.certificates.length),
+    unknown: [...output.unknown],
+    expired: BigInt(output.expired),
+    listNumber: number,
+    listPath: path,
+    ledgerSeq: output.receipt?.seq ?? 0n,
   };
 }
 

@@ -2,8 +2,17 @@ import { z } from 'zod';
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
 import type { FetchInput } from '../operations/fetch.ts';
+import type { LockdownInput } from '../operations/lockdown.ts';
+import type { RevokeInput } from '../operations/revoke.ts';
 import type { SignInput } from '../operations/sign.ts';
-import { type FetchRequest, Purpose, type QueryLedgerRequest, type SignRequest } from './generated/warden/v1/warden.ts';
+import {
+  type FetchRequest,
+  type LockdownRequest,
+  Purpose,
+  type QueryLedgerRequest,
+  type RevokeRequest,
+  type SignRequest,
+} from './generated/warden/v1/warden.ts';
 
 /** A century in seconds: beyond it dates overflow, and nobody means it. `--ttl 999` (hours) is far below, and goes to the gate. */
 const MAX_TTL_SECONDS = 100n * 366n * 86_400n;
@@ -103,6 +112,33 @@ const breakGlassRequest = z.object({
 /** @throws WardenError invalid_request */
 export function parseBreakGlassRequest(message: z.input<typeof breakGlassRequest>) {
   return checked(breakGlassRequest, message);
+}
+
+const revokeRequest = z.object({
+  serials: z.array(z.bigint()).max(1000, 'more than 1000 serials'),
+  keyIds: z.array(line(255, 'a key id').min(1, 'a key id is empty')).max(1000, 'more than 1000 key ids'),
+  fingerprints: z
+    .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, 'a fingerprint is not SHA256: and 43 characters'))
+    .max(1000, 'more than 1000 fingerprints'),
+  actor: line(128, 'actor'),
+  since: z.date().optional(),
+  reason: line(512, 'reason'),
+  ticket: line(128, 'ticket'),
+  dryRun: z.boolean(),
+  lift: z.boolean(),
+});
+
+/** @throws WardenError invalid_request */
+export function parseRevokeRequest(message: RevokeRequest): RevokeInput {
+  const { since, ...rest } = checked(revokeRequest, message);
+  return { ...rest, since: since?.getTime() ?? null };
+}
+
+const lockdownRequest = z.object({ reason: line(512, 'reason'), ticket: line(128, 'ticket'), lift: z.boolean() });
+
+/** @throws WardenError invalid_request */
+export function parseLockdownRequest(message: LockdownRequest): LockdownInput {
+  return checked(lockdownRequest, message);
 }
 
 function checked<T extends z.ZodType>(schema: T, message: unknown): z.infer<T> {

@@ -7,7 +7,9 @@ import { explainFetch } from '../operations/explain-fetch.ts';
 import { fetchSecret } from '../operations/fetch.ts';
 import { listActors } from '../operations/list-actors.ts';
 import { listRoutes } from '../operations/list-routes.ts';
+import { lockdown } from '../operations/lockdown.ts';
 import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
+import { type IssuedRecords, revoke } from '../operations/revoke.ts';
 import { sign } from '../operations/sign.ts';
 import { type RpcDeps, serverStream, unary } from './call.ts';
 import {
@@ -16,6 +18,7 @@ import {
   toExplainResponse,
   toFetchResponse,
   toLedgerQuestion,
+  toRevokeResponse,
   toRoutes,
   toSignResponse,
   toTimestamp,
@@ -29,14 +32,20 @@ import {
   type FetchResponse,
   type GetAuthoritiesRequest,
   type GetAuthoritiesResponse,
+  type GetRevocationListRequest,
+  type GetRevocationListResponse,
   type LedgerRecord,
   type ListActorsRequest,
   type ListActorsResponse,
   type ListRoutesRequest,
   type ListRoutesResponse,
+  type LockdownRequest,
+  type LockdownResponse,
   type QueryLedgerRequest,
   type ReloadRequest,
   type ReloadResponse,
+  type RevokeRequest,
+  type RevokeResponse,
   SignRequest,
   type SignResponse,
   type StatusRequest,
@@ -46,13 +55,16 @@ import {
   parseActorName,
   parseBreakGlassRequest,
   parseFetchRequest,
+  parseLockdownRequest,
   parseQueryRequest,
+  parseRevokeRequest,
   parseSignRequest,
 } from './messages.ts';
 
 /** What the service needs of the process around it. */
 export interface ServiceHost {
   readonly ledger: LedgerReader;
+  readonly issued: IssuedRecords;
   readonly hasTerminal: HasTerminal;
   /** The status as this reader may see it. */
   status(administrator: boolean): Promise<StatusResponse>;
@@ -137,6 +149,37 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
         const input = { reason, ticket, durationSeconds: Number(durationSeconds) };
         const { until, receipt } = await breakGlass(input, host.hasTerminal, context);
         return { until: toTimestamp(until), ledgerSeq: receipt.seq };
+      },
+    ),
+
+    Revoke: unary<RevokeRequest, RevokeResponse>(
+      deps,
+      { method: 'Revoke', recordAs: 'revoke' },
+      async (request, context) =>
+        toRevokeResponse(await revoke(parseRevokeRequest(request), host.issued, context), context),
+    ),
+
+    GetRevocationList: unary<GetRevocationListRequest, GetRevocationListResponse>(
+      deps,
+      { method: 'GetRevocationList', recordAs: null },
+      async (_request, context) => {
+        const { bytes, number, generatedAt, path, certificates } = context.services.restraints.list();
+        return {
+          list: bytes,
+          number,
+          generatedAt: toTimestamp(generatedAt),
+          path: (await isAdministrator(context)) ? path : '',
+          certificates: BigInt(certificates),
+        };
+      },
+    ),
+
+    Lockdown: unary<LockdownRequest, LockdownResponse>(
+      deps,
+      { method: 'Lockdown', recordAs: 'lockdown' },
+      async (request, context) => {
+        const { since, receipt } = await lockdown(parseLockdownRequest(request), context);
+        return { since: since === null ? undefined : toTimestamp(since), ledgerSeq: receipt?.seq ?? 0n };
       },
     ),
   };

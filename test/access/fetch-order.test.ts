@@ -130,6 +130,7 @@ function stage(parts: Parts = {}) {
         breakGlass: { current: () => null, countRelease: () => {} },
         facts: { daemonUid: 0, executables: { identify: () => null } },
         counters: { refusals: 0 },
+        restraints: { lockdown: null, isRevokedActor: () => false, isRevokedKey: () => false },
       },
       signal: new AbortController().signal,
     }) as unknown as RequestContext;

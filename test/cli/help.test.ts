@@ -180,7 +180,7 @@ describe('completion', () => {
 
   test.each<[string, string[], string[]]>([
     ['a command', ['warden', 'si'], ['sign']],
-    ['commands with one beginning', ['warden', 're'], ['registry', 'reload']],
+    ['commands with one beginning', ['warden', 're'], ['registry', 'reload', 'revoke']],
     ['a second word', ['warden', 'ledger', ''], ['accept', 'export', 'query', 'tail', 'verify']],
     ['an actor, by asking the daemon', ['warden', 'sign', ''], ['adm-tester', 'agt-test']],
     ['an actor after options', ['warden', '--json', 'sign', '--ttl', '1h', 'agt'], ['agt-test']],

@@ -409,6 +409,79 @@ export interface BreakGlassResponse {
   ledgerSeq: bigint;
 }
 
+/** Serials, key ids and fingerprints together, or an actor, or a time. */
+export interface RevokeRequest {
+  serials: bigint[];
+  keyIds: string[];
+  /** "SHA256:…" of a subject's key, or of an authority's. */
+  fingerprints: string[];
+  /** Its certificates, and everything it would get from now on. */
+  actor: string;
+  /** Every certificate that was issued since. */
+  since: Date | undefined;
+  reason: string;
+  ticket: string;
+  /** Says what would be revoked, and does nothing. */
+  dryRun: boolean;
+  /** Takes the revocation back: of an actor, a serial, a key id or a fingerprint. */
+  lift: boolean;
+}
+
+export interface RevokeResponse {
+  /** Those of the ledger that are still valid; the newest 1000. */
+  certificates: RevokedCertificate[];
+  certificatesTotal: bigint;
+  /** Serials and key ids that the ledger does not know; revoked all the same. */
+  unknown: string[];
+  /** Had expired already. */
+  expired: bigint;
+  /** Of the list in force afterwards. */
+  listNumber: bigint;
+  /** Where it lies on the daemon's machine. */
+  listPath: string;
+  /** 0 where nothing was recorded. */
+  ledgerSeq: bigint;
+}
+
+export interface RevokedCertificate {
+  serial: bigint;
+  keyId: string;
+  actor: string;
+  validBefore: Date | undefined;
+}
+
+export interface GetRevocationListRequest {
+}
+
+export interface GetRevocationListResponse {
+  /** As OpenSSH reads it (PROTOCOL.krl). */
+  list: Buffer;
+  /** Rises with each list. */
+  number: bigint;
+  generatedAt:
+    | Date
+    | undefined;
+  /** Where it lies on the daemon's machine; "" for who is no administrator. */
+  path: string;
+  /** Serials and key ids in it. */
+  certificates: bigint;
+}
+
+export interface LockdownRequest {
+  reason: string;
+  ticket: string;
+  lift: boolean;
+}
+
+export interface LockdownResponse {
+  /** Absent where nothing is locked down. */
+  since:
+    | Date
+    | undefined;
+  /** 0 where it was so already. */
+  ledgerSeq: bigint;
+}
+
 function createBaseSignRequest(): SignRequest {
   return {
     actor: "",
@@ -4263,6 +4336,732 @@ export const BreakGlassResponse: MessageFns<BreakGlassResponse> = {
   },
 };
 
+function createBaseRevokeRequest(): RevokeRequest {
+  return {
+    serials: [],
+    keyIds: [],
+    fingerprints: [],
+    actor: "",
+    since: undefined,
+    reason: "",
+    ticket: "",
+    dryRun: false,
+    lift: false,
+  };
+}
+
+export const RevokeRequest: MessageFns<RevokeRequest> = {
+  encode(message: RevokeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serials.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.serials) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field serials of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.keyIds) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.fingerprints) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.actor !== "") {
+      writer.uint32(34).string(message.actor);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(42).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(58).string(message.ticket);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(64).bool(message.dryRun);
+    }
+    if (message.lift !== false) {
+      writer.uint32(72).bool(message.lift);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.serials.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.serials.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fingerprints.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.lift = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeRequest>): RevokeRequest {
+    return RevokeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeRequest>): RevokeRequest {
+    const message = createBaseRevokeRequest();
+    message.serials = object.serials?.map((e) => BigInt(e)) || [];
+    message.keyIds = object.keyIds?.map((e) => e) || [];
+    message.fingerprints = object.fingerprints?.map((e) => e) || [];
+    message.actor = object.actor ?? "";
+    message.since = object.since ?? undefined;
+    message.reason = object.reason ?? "";
+    message.ticket = object.ticket ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.lift = object.lift ?? false;
+    return message;
+  },
+};
+
+function createBaseRevokeResponse(): RevokeResponse {
+  return {
+    certificates: [],
+    certificatesTotal: 0n,
+    unknown: [],
+    expired: 0n,
+    listNumber: 0n,
+    listPath: "",
+    ledgerSeq: 0n,
+  };
+}
+
+export const RevokeResponse: MessageFns<RevokeResponse> = {
+  encode(message: RevokeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.certificates) {
+      RevokedCertificate.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.certificatesTotal !== 0n) {
+      if (BigInt.asUintN(64, message.certificatesTotal) !== message.certificatesTotal) {
+        throw new globalThis.Error("value provided for field message.certificatesTotal of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.certificatesTotal);
+    }
+    for (const v of message.unknown) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.expired !== 0n) {
+      if (BigInt.asUintN(64, message.expired) !== message.expired) {
+        throw new globalThis.Error("value provided for field message.expired of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.expired);
+    }
+    if (message.listNumber !== 0n) {
+      if (BigInt.asUintN(64, message.listNumber) !== message.listNumber) {
+        throw new globalThis.Error("value provided for field message.listNumber of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.listNumber);
+    }
+    if (message.listPath !== "") {
+      writer.uint32(50).string(message.listPath);
+    }
+    if (message.ledgerSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerSeq) !== message.ledgerSeq) {
+        throw new globalThis.Error("value provided for field message.ledgerSeq of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.ledgerSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificates.push(RevokedCertificate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.certificatesTotal = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unknown.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expired = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.listNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.listPath = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.ledgerSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokeResponse>): RevokeResponse {
+    return RevokeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokeResponse>): RevokeResponse {
+    const message = createBaseRevokeResponse();
+    message.certificates = object.certificates?.map((e) => RevokedCertificate.fromPartial(e)) || [];
+    message.certificatesTotal = (object.certificatesTotal !== undefined && object.certificatesTotal !== null)
+      ? BigInt(object.certificatesTotal)
+      : 0n;
+    message.unknown = object.unknown?.map((e) => e) || [];
+    message.expired = (object.expired !== undefined && object.expired !== null) ? BigInt(object.expired) : 0n;
+    message.listNumber = (object.listNumber !== undefined && object.listNumber !== null)
+      ? BigInt(object.listNumber)
+      : 0n;
+    message.listPath = object.listPath ?? "";
+    message.ledgerSeq = (object.ledgerSeq !== undefined && object.ledgerSeq !== null) ? BigInt(object.ledgerSeq) : 0n;
+    return message;
+  },
+};
+
+function createBaseRevokedCertificate(): RevokedCertificate {
+  return { serial: 0n, keyId: "", actor: "", validBefore: undefined };
+}
+
+export const RevokedCertificate: MessageFns<RevokedCertificate> = {
+  encode(message: RevokedCertificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== 0n) {
+      if (BigInt.asUintN(64, message.serial) !== message.serial) {
+        throw new globalThis.Error("value provided for field message.serial of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.serial);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.validBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.validBefore), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokedCertificate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokedCertificate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.serial = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.validBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokedCertificate>): RevokedCertificate {
+    return RevokedCertificate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokedCertificate>): RevokedCertificate {
+    const message = createBaseRevokedCertificate();
+    message.serial = (object.serial !== undefined && object.serial !== null) ? BigInt(object.serial) : 0n;
+    message.keyId = object.keyId ?? "";
+    message.actor = object.actor ?? "";
+    message.validBefore = object.validBefore ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGetRevocationListRequest(): GetRevocationListRequest {
+  return {};
+}
+
+export const GetRevocationListRequest: MessageFns<GetRevocationListRequest> = {
+  encode(_: GetRevocationListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRevocationListRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRevocationListRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetRevocationListRequest>): GetRevocationListRequest {
+    return GetRevocationListRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetRevocationListRequest>): GetRevocationListRequest {
+    const message = createBaseGetRevocationListRequest();
+    return message;
+  },
+};
+
+function createBaseGetRevocationListResponse(): GetRevocationListResponse {
+  return { list: Buffer.alloc(0), number: 0n, generatedAt: undefined, path: "", certificates: 0n };
+}
+
+export const GetRevocationListResponse: MessageFns<GetRevocationListResponse> = {
+  encode(message: GetRevocationListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.list.length !== 0) {
+      writer.uint32(10).bytes(message.list);
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asUintN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.number);
+    }
+    if (message.generatedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.generatedAt), writer.uint32(26).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
+    }
+    if (message.certificates !== 0n) {
+      if (BigInt.asUintN(64, message.certificates) !== message.certificates) {
+        throw new globalThis.Error("value provided for field message.certificates of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.certificates);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRevocationListResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRevocationListResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.list = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.generatedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.certificates = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetRevocationListResponse>): GetRevocationListResponse {
+    return GetRevocationListResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRevocationListResponse>): GetRevocationListResponse {
+    const message = createBaseGetRevocationListResponse();
+    message.list = object.list ?? Buffer.alloc(0);
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.generatedAt = object.generatedAt ?? undefined;
+    message.path = object.path ?? "";
+    message.certificates = (object.certificates !== undefined && object.certificates !== null)
+      ? BigInt(object.certificates)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseLockdownRequest(): LockdownRequest {
+  return { reason: "", ticket: "", lift: false };
+}
+
+export const LockdownRequest: MessageFns<LockdownRequest> = {
+  encode(message: LockdownRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(18).string(message.ticket);
+    }
+    if (message.lift !== false) {
+      writer.uint32(24).bool(message.lift);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockdownRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockdownRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lift = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockdownRequest>): LockdownRequest {
+    return LockdownRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockdownRequest>): LockdownRequest {
+    const message = createBaseLockdownRequest();
+    message.reason = object.reason ?? "";
+    message.ticket = object.ticket ?? "";
+    message.lift = object.lift ?? false;
+    return message;
+  },
+};
+
+function createBaseLockdownResponse(): LockdownResponse {
+  return { since: undefined, ledgerSeq: 0n };
+}
+
+export const LockdownResponse: MessageFns<LockdownResponse> = {
+  encode(message: LockdownResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(10).fork()).join();
+    }
+    if (message.ledgerSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerSeq) !== message.ledgerSeq) {
+        throw new globalThis.Error("value provided for field message.ledgerSeq of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.ledgerSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockdownResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockdownResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ledgerSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockdownResponse>): LockdownResponse {
+    return LockdownResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockdownResponse>): LockdownResponse {
+    const message = createBaseLockdownResponse();
+    message.since = object.since ?? undefined;
+    message.ledgerSeq = (object.ledgerSeq !== undefined && object.ledgerSeq !== null) ? BigInt(object.ledgerSeq) : 0n;
+    return message;
+  },
+};
+
 export type WardenDefinition = typeof WardenDefinition;
 export const WardenDefinition = {
   name: "Warden",
@@ -4373,6 +5172,33 @@ export const WardenDefinition = {
       requestType: BreakGlassRequest as typeof BreakGlassRequest,
       requestStream: false,
       responseType: BreakGlassResponse as typeof BreakGlassResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Takes certificates back, and with an actor or a key everything that would come after. Administrators only. */
+    revoke: {
+      name: "Revoke",
+      requestType: RevokeRequest as typeof RevokeRequest,
+      requestStream: false,
+      responseType: RevokeResponse as typeof RevokeResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The key revocation list in force, for sshd's `RevokedKeys`. Any caller. */
+    getRevocationList: {
+      name: "GetRevocationList",
+      requestType: GetRevocationListRequest as typeof GetRevocationListRequest,
+      requestStream: false,
+      responseType: GetRevocationListResponse as typeof GetRevocationListResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Stops every release until it is lifted, also over restarts. Administrators only. */
+    lockdown: {
+      name: "Lockdown",
+      requestType: LockdownRequest as typeof LockdownRequest,
+      requestStream: false,
+      responseType: LockdownResponse as typeof LockdownResponse,
       responseStream: false,
       options: {},
     },
