@@ -284,6 +284,29 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     ["The disk of the folder of recordings is full, or the folder is not the daemon's own."],
     ['Make room there, or mend recording: in warden.yaml; the daemon needs no restart for it.'],
   ),
+  command_not_found: page(
+    'There is no such command. Nothing was started and no secret was read for it.',
+    ['The name is mistyped.', 'It lies in a folder that is not in your PATH.', 'It is a shell alias or function.'],
+    [
+      'Find it: command -v NAME.',
+      'Give its whole path, or run a shell: warden exec --route R -- sh -c "…".',
+      'warden exec ends with 127, as a shell does.',
+    ],
+  ),
+  command_not_executable: page(
+    'The file is there, and you may not execute it.',
+    ['It has no x permission for you.', 'It is a folder.', 'It lies on a file system that was mounted noexec.'],
+    ['chmod +x FILE, or name its interpreter: warden exec --route R -- python3 FILE.', 'warden exec ends with 126.'],
+  ),
+  spawner_unavailable: page(
+    'The spawner, which starts commands as their callers, does not answer. Nothing was released.',
+    [
+      'wardend-spawner does not run.',
+      'Its socket is not where wardend looks (--spawner), or wardend may not connect to it.',
+      'Something that is not root answers there.',
+    ],
+    ['systemctl status wardend-spawner.', 'Its log names who connected and why it was turned away.'],
+  ),
   ca_unavailable: page(
     'The certificate authority cannot sign now.',
     ['The ssh-agent that holds the CA key is gone or locked, or OpenBao does not answer.'],

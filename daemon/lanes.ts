@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { CommandRunner } from '../src/access/command-runner.ts';
 import type { Lanes } from '../src/access/lanes.ts';
 import { createOpenBaoStore } from '../src/access/openbao-store.ts';
 import { createToolRunner } from '../src/access/process-tool.ts';
@@ -14,6 +15,8 @@ import type { TokenSource } from '../src/openbao/token-source.ts';
 import { Tokens } from '../src/openbao/tokens.ts';
 import { native } from '../src/unix/native.ts';
 import { procConfinement } from './confinement.ts';
+import { createOwnChildRunner } from './runner/own-child.ts';
+import { createValueFiles, userFolders } from './runner/value-files.ts';
 
 export interface LaneDeps {
   readonly uid: number;
@@ -64,6 +67,7 @@ function devLanes(snapshot: Snapshot, { uid, stateDir }: LaneDeps): BuiltLanes {
     store: createSyntheticStore(SEED),
     tools: createToolRunner({ ...ownIds(uid), path: [doubles, ...SYSTEM_PATH], env: {} }),
     confinement: procConfinement,
+    runner: commandRunner(uid),
     openbao: null,
     tokens: null,
     close: async () => {},
@@ -89,6 +93,7 @@ function realLanes(snapshot: Snapshot, { uid }: LaneDeps): BuiltLanes {
       env: openbao === null ? {} : toolEnvironment(openbao),
     }),
     confinement: procConfinement,
+    runner: commandRunner(uid),
     openbao: client,
     tokens,
     async close() {
@@ -96,6 +101,14 @@ function realLanes(snapshot: Snapshot, { uid }: LaneDeps): BuiltLanes {
       await client?.close();
     },
   };
+}
+
+let runner: CommandRunner | null = null;
+
+/** One for the life of the daemon: it hangs on nothing that a reload can change. */
+function commandRunner(uid: number): CommandRunner {
+  runner ??= createOwnChildRunner({ own: ownIds(uid), valueFiles: createValueFiles(userFolders(process.env, uid)) });
+  return runner;
 }
 
 function connectTo(settings: OpenBaoSettings, acceptDoubles: boolean): OpenBaoClient {

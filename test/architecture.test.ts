@@ -48,6 +48,8 @@ const CLIENT_MAY_IMPORT = [
 
 /** Where `Secret.reveal()` may be called. */
 const MAY_REVEAL: readonly string[] = [
+  // Into the environment, files and descriptors of a command.
+  'daemon/runner/values.ts',
   'src/access/openbao-store.ts',
   'src/access/process-tool.ts',
   'src/access/walk.ts',

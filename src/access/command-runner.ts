@@ -17,11 +17,11 @@ export type Delivery =
 
 /** What is to be started. Everything about it has been decided before. */
 export interface CommandStart {
-  /** The resolved executable, an absolute path. */
+  /** What `find` answered, an absolute path. */
   readonly program: string;
-  /** With argv[0]. Never holds a value. */
+  /** With argv[0], in whose place the command sees `program`. Never holds a value. */
   readonly argv: readonly string[];
-  /** The whole environment, injected values among it; nothing of the daemon's own is added. */
+  /** The whole environment, injected values among it (which must be UTF-8); nothing of the daemon's own is added. */
   readonly env: ReadonlyMap<string, string | Secret>;
   readonly deliveries: readonly Delivery[];
   /** What stdin is: a value, or the caller's own bytes through `RunningCommand.stdin`. */
@@ -51,10 +51,25 @@ export interface RunningCommand {
   readonly stderr: Readable | null;
   /** Of the terminal; does nothing without one. */
   resize(terminal: Terminal): void;
-  /** To the command's whole group (with a terminal: the foreground group). Does nothing once it has ended. */
+  /**
+   * To the command's whole group (with a terminal: the foreground group); SIGTERM, SIGHUP and SIGKILL to every group of
+   * its session. Does nothing once it has ended.
+   */
   signal(name: NodeJS.Signals): void;
-  /** Never rejects. */
+  /**
+   * Never rejects. Waits for `stdout` and `stderr` to be read to their end, or destroyed. Others that hold the pipes
+   * still (what a command left in the background) may write for two seconds more, then are ended, too.
+   */
   readonly ended: Promise<CommandEnd>;
+}
+
+/** A command as it was typed. */
+export interface CommandName {
+  /** Bare, or a path: a relative one from the caller's working folder. */
+  readonly name: string;
+  /** The caller's PATH, for a bare name. */
+  readonly searchPath: string;
+  readonly connection: AttestedConnection;
 }
 
 /**
@@ -62,6 +77,12 @@ export interface RunningCommand {
  * mode), and the spawner, a small second process that alone may become somebody else (system mode).
  */
 export interface CommandRunner {
+  /**
+   * Where the caller's own shell would find the command: an absolute path that the caller may execute, links not
+   * followed.
+   * @throws WardenError command_not_found | command_not_executable | route_unusable | caller_gone | spawner_unavailable
+   */
+  find(command: CommandName): Promise<string>;
   /**
    * Resolves once the command runs.
    * @throws WardenError command_not_found | command_not_executable | route_unusable | caller_gone | spawner_unavailable

@@ -1,3 +1,4 @@
+import type { CommandRunner } from './command-runner.ts';
 import type { ConfinementReader } from './confinement.ts';
 import type { SecretStore } from './secret-store.ts';
 import type { ToolRunner } from './tool-runner.ts';
@@ -8,4 +9,5 @@ export interface Lanes {
   readonly store: SecretStore | null;
   readonly tools: ToolRunner;
   readonly confinement: ConfinementReader;
+  readonly runner: CommandRunner;
 }

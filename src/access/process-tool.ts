@@ -5,13 +5,11 @@ import { join } from 'node:path';
 import type { Caller } from '../callers/caller.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
+import { type Identity, whomToBecome } from './become.ts';
 import type { ToolRunner } from './tool-runner.ts';
 
-export interface ProcessToolOptions {
-  /** The daemon's own. */
-  readonly uid: number;
-  readonly gid: number;
-  readonly groups: readonly number[];
+/** With the daemon's own ids. */
+export interface ProcessToolOptions extends Identity {
   /** Folders where bare names are looked for, and the tool's PATH. */
   readonly path: readonly string[];
   /** BAO_ADDR and the like: never the caller's. */
@@ -73,36 +71,12 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
 
 /** What stands before the command line so that it runs as the caller. @throws WardenError route_unusable | caller_confined */
 function becoming(caller: Caller, own: ProcessToolOptions): readonly string[] {
-  if (caller.unmapped?.uid === true || caller.unmapped?.gid === true) {
-    throw new WardenError('route_unusable', 'the user of the calling process has no number here');
-  }
-  if (own.uid !== 0) {
-    if (caller.uid !== own.uid) {
-      throw new WardenError(
-        'route_unusable',
-        `this daemon runs as uid ${own.uid} and cannot run a tool as uid ${caller.uid}`,
-        {
-          hint: 'ask a daemon of your own (user mode), or one that runs as root',
-        },
-      );
-    }
-    const held = new Set([caller.gid, ...caller.groups]);
-    if ([own.gid, ...own.groups].every((group) => held.has(group))) return [];
-    throw new WardenError('caller_confined', 'the caller has given up groups that the tool would have');
-  }
-  const groups = caller.groups.length === 0 ? ['--clear-groups'] : ['--groups', caller.groups.join(',')];
+  const identity = whomToBecome(caller, own);
+  if (identity === null) return [];
+  const { uid, gid } = identity;
+  const groups = identity.groups.length === 0 ? ['--clear-groups'] : ['--groups', identity.groups.join(',')];
   // Node's own uid option would leave no groups at all.
-  return [
-    SETPRIV,
-    '--reuid',
-    String(caller.uid),
-    '--regid',
-    String(caller.gid),
-    ...groups,
-    '--pdeathsig',
-    'KILL',
-    '--',
-  ];
+  return [SETPRIV, '--reuid', String(uid), '--regid', String(gid), ...groups, '--pdeathsig', 'KILL', '--'];
 }
 
 async function find(name: string, path: readonly string[]): Promise<string> {

@@ -69,6 +69,10 @@ export const REASONS = {
   owner_unavailable: unavailable('ask again once the owner of the secret answers'),
   tool_failed: unavailable("run the owner's tool yourself to see what is wrong with it"),
   recording_failed: unavailable('make room in the folder of recordings: sessions that are to be recorded wait for it'),
+  // a command
+  command_not_found: refused('check the name, and PATH: the command is looked for as your own shell would'),
+  command_not_executable: refused('chmod +x the file, or name the interpreter that reads it'),
+  spawner_unavailable: unavailable('start it: systemctl start wardend-spawner; its log says why it does not run'),
   // the authority
   ca_unavailable: unavailable('see `warden status`: the certificate authority does not answer'),
   ca_refused: refused('see the message of the authority'),

@@ -1,0 +1,237 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Identity } from '../../src/access/become.ts';
+import type { CommandEnd, Terminal } from '../../src/access/command-runner.ts';
+import { WardenError } from '../../src/kernel/errors.ts';
+import type { CallerProcess } from './caller-process.ts';
+import { runnerCalls } from './calls.ts';
+import { chain } from './chain.ts';
+import { ownBounds } from './own-bounds.ts';
+import { takenFromSecure } from './secure-environment.ts';
+import { endWhatIsLeft, signalSession } from './session.ts';
+import { tools } from './tools.ts';
+import type { ValueFiles } from './value-files.ts';
+
+/** A command as the process that starts it gets it: all decided, all read, values as bytes. */
+export interface Launch {
+  readonly program: string;
+  /** Without argv[0]. */
+  readonly args: readonly string[];
+  readonly env: ReadonlyMap<string, EnvValue>;
+  /** Null: the other end is handed out. */
+  readonly stdin: Buffer | null;
+  /** By the variable that takes the path. */
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** By number. */
+  readonly descriptors: ReadonlyMap<number, Buffer>;
+  readonly terminal: Terminal | null;
+  readonly network: boolean;
+  /** Null: stay who we are. */
+  readonly identity: Identity | null;
+  readonly caller: CallerProcess;
+}
+
+export interface EnvValue {
+  readonly text: string;
+  /** It must reach no argv, not even for a moment. */
+  readonly secret: boolean;
+}
+
+/** Our ends of what the command has for 0, 1 and 2. Whoever takes them over closes them. */
+export type Ends =
+  | { readonly kind: 'pipes'; readonly stdin: number | null; readonly stdout: number; readonly stderr: number }
+  | { readonly kind: 'terminal'; readonly master: number; readonly slave: number };
+
+export interface Launched {
+  readonly pid: number;
+  readonly ends: Ends;
+  /** Never rejects. Output may still be on its way. */
+  readonly exit: Promise<CommandEnd>;
+  signal(name: NodeJS.Signals): void;
+}
+
+const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+/** Any group that is not our own. */
+const OTHER_GROUP = 65_534;
+
+/**
+ * Starts a command. Everything until the child runs happens in one tick, and what was opened for it is closed again
+ * whatever goes wrong.
+ * @throws WardenError command_not_executable | route_unusable | invalid_request
+ */
+export async function launch(request: Launch, valueFiles: ValueFiles): Promise<Launched> {
+  const opened = new Set<number>();
+  const close = (fd: number): void => {
+    if (opened.delete(fd)) closeSync(fd);
+  };
+  const files = request.files.size === 0 ? null : valueFiles.write(request.files, request.identity);
+  try {
+    const { stdio, ends, feeds } = openAll(request, opened);
+    const env = new Map(request.env);
+    for (const [variable, path] of files?.paths ?? []) env.set(variable, { text: path, secret: false });
+    const child = start(request, env, stdio);
+    for (const fd of stdio) if (typeof fd === 'number' && !isOurs(fd, ends)) close(fd);
+    const { pid } = child;
+    if (pid === undefined) throw await startFailure(child);
+    for (const { fd, value } of feeds) {
+      opened.delete(fd);
+      feed(fd, value);
+    }
+    const terminal = request.terminal !== null;
+    const exit = exitOf(child, () => {
+      files?.remove();
+      endWhatIsLeft(pid);
+    });
+    return { pid, ends, exit, signal: (name) => signalSession(pid, terminal, name) };
+  } catch (error) {
+    files?.remove();
+    for (const fd of [...opened]) close(fd);
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly stdio: readonly (number | 'ignore')[];
+  readonly ends: Ends;
+  readonly feeds: readonly { readonly fd: number; readonly value: Buffer }[];
+}
+
+function openAll(request: Launch, opened: Set<number>): Opened {
+  const calls = runnerCalls();
+  const feeds: { fd: number; value: Buffer }[] = [];
+  const keep = (fd: number): number => {
+    opened.add(fd);
+    return fd;
+  };
+  const pipe = (): { read: number; write: number } => {
+    const ends = calls.pipe();
+    keep(ends.read);
+    keep(ends.write);
+    return ends;
+  };
+  const stdio: (number | 'ignore')[] = [];
+  let ends: Ends;
+  if (request.terminal !== null) {
+    const { master, slave } = openTerminal(request.terminal, keep);
+    giveTo(request.identity, slave);
+    stdio.push(slave, slave, slave);
+    ends = { kind: 'terminal', master, slave };
+  } else {
+    const [input, output, errors] = [pipe(), pipe(), pipe()];
+    stdio.push(input.read, output.write, errors.write);
+    if (request.stdin !== null) feeds.push({ fd: input.write, value: request.stdin });
+    ends = {
+      kind: 'pipes',
+      stdin: request.stdin === null ? input.write : null,
+      stdout: output.read,
+      stderr: errors.read,
+    };
+    // As whom the command may open /dev/stdout again.
+    for (const fd of [input.read, output.write, errors.write]) giveTo(request.identity, fd);
+  }
+  for (const [number, value] of request.descriptors) {
+    const { read, write } = pipe();
+    while (stdio.length < number) stdio.push('ignore');
+    stdio[number] = read;
+    feeds.push({ fd: write, value });
+  }
+  return { stdio, ends, feeds };
+}
+
+function openTerminal({ columns, rows }: Terminal, keep: (fd: number) => number): { master: number; slave: number } {
+  try {
+    const calls = runnerCalls();
+    const master = keep(openSync('/dev/ptmx', O_RDWR | O_NOCTTY | O_NONBLOCK));
+    const slave = keep(calls.openSlave(master));
+    calls.windowSize(master, columns, rows);
+    return { master, slave };
+  } catch (cause) {
+    throw new WardenError('route_unusable', 'no terminal can be opened for the command here', {
+      hint: 'is /dev/pts mounted? without a terminal it works: redirect stdin and stdout',
+      cause,
+    });
+  }
+}
+
+function start(request: Launch, env: ReadonlyMap<string, EnvValue>, stdio: Opened['stdio']): ChildProcess {
+  const { identity, terminal, network, caller, program, args } = request;
+  const taken = identity === null ? [] : [...env].filter(([name]) => takenFromSecure(name));
+  const secret = taken.find(([, value]) => value.secret);
+  if (secret !== undefined) {
+    throw new WardenError('route_unusable', `a value cannot be given in the variable ${secret[0]}`, {
+      hint: 'have the route inject it under another name, or as a file, a descriptor or stdin',
+    });
+  }
+  const restored = taken.map(([name, { text }]) => [name, text] as const);
+  const [file = '', ...rest] = chain(
+    { program, args, identity, caller, terminal: terminal !== null, network, restored },
+    tools(),
+    ownBounds(),
+  );
+  const variables: Record<string, string> = Object.create(null);
+  for (const [name, { text }] of env) variables[name] = text;
+  return inFamily(caller.umask, identity !== null, () =>
+    spawn(file, rest, {
+      cwd: caller.cwd,
+      env: variables,
+      stdio: [...stdio],
+      // A session and process group of its own. With a terminal setsid does it, which must not lead a group already.
+      detached: terminal === null,
+    }),
+  );
+}
+
+/**
+ * Forks with the caller's umask, and where a child is to become somebody else, with an effective group that is not the
+ * real one: then the kernel takes what the child executes for a set-id program, and the C library ignores whatever the
+ * caller's environment would have it load, as for sudo. All of it is undone in the same tick. The umask and the group
+ * are the whole process's for these milliseconds: files that wardend makes have modes of their own.
+ */
+function inFamily<T>(umask: number, privileged: boolean, fork: () => T): T {
+  const ownMask = process.umask(umask);
+  const ownGroup = process.getegid?.() ?? 0;
+  const changes = privileged && process.getgid?.() === ownGroup;
+  try {
+    if (changes) process.setegid?.(OTHER_GROUP);
+    return fork();
+  } finally {
+    if (changes) process.setegid?.(ownGroup);
+    process.umask(ownMask);
+  }
+}
+
+function isOurs(fd: number, ends: Ends): boolean {
+  return ends.kind === 'terminal' && fd === ends.slave;
+}
+
+/** The group stays: a terminal's is `tty`. */
+function giveTo(identity: Identity | null, fd: number): void {
+  if (identity !== null) fchownSync(fd, identity.uid, fstatSync(fd).gid);
+}
+
+async function startFailure(child: ChildProcess): Promise<WardenError> {
+  const cause = await new Promise<NodeJS.ErrnoException>((resolve) => child.once('error', resolve));
+  if (cause.code === 'E2BIG') {
+    return new WardenError('invalid_request', 'the arguments and the environment are more than the kernel takes', {
+      cause,
+    });
+  }
+  return new WardenError('route_unusable', `the command could not be started (${cause.code ?? 'unknown'})`, { cause });
+}
+
+function exitOf(child: ChildProcess, then: () => void): Promise<CommandEnd> {
+  return new Promise((resolve) => {
+    child.once('exit', (exitCode, signal) => {
+      then();
+      resolve(signal === null ? { exitCode, signal: null } : { exitCode: null, signal });
+    });
+  });
+}
+
+/** Writes all of it as it is read, then closes; a command that does not read it misses it. */
+function feed(fd: number, value: Buffer): void {
+  const socket = new Socket({ fd, readable: false, writable: true });
+  socket.on('error', () => {});
+  socket.end(value);
+}

@@ -1,0 +1,90 @@
+import { readSync } from 'node:fs';
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
+
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * What a command writes, read from our end of its pipe or terminal, no faster than somebody takes it. Owns the
+ * descriptor. Never fails: an error of the descriptor is its end (a terminal ends with EIO).
+ */
+export class Output extends Readable {
+  readonly #fd: number;
+  readonly #socket: Socket;
+  readonly #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #settling = false;
+  #over = false;
+
+  constructor(fd: number, kind: 'pipe' | 'terminal') {
+    super({ highWaterMark: CHUNK_BYTES });
+    this.#fd = fd;
+    // Every read is handed over at once: what a socket has buffered is lost when it meets an error.
+    const onread = {
+      buffer: this.#buffer,
+      callback: (length: number): boolean => this.#take(length),
+    };
+    this.#socket =
+      kind === 'pipe'
+        ? new Socket({ fd, readable: true, writable: false, onread } as SocketConstructorOpts)
+        : new ReadStream(fd, { onread, writable: true } as SocketConstructorOpts);
+    this.#socket.on('error', () => this.#end());
+    this.#socket.on('end', () => this.#end());
+    this.#socket.on('close', () => this.#end());
+  }
+
+  /** Of a terminal: what is typed goes the same way. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** The command has ended: what it wrote until now is all that there will be, whoever else holds the other end. */
+  settle(): void {
+    if (this.#settling || this.#over) return;
+    this.#settling = true;
+    this.#socket.pause();
+    this.#pull();
+  }
+
+  override _read(): void {
+    if (this.#over) return;
+    if (this.#settling) this.#pull();
+    else this.#socket.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#over = true;
+    this.#socket.destroy();
+    callback(error);
+  }
+
+  #take(length: number): boolean {
+    const more = this.push(Buffer.from(this.#buffer.subarray(0, length)));
+    return more && !this.#settling;
+  }
+
+  /** The descriptor does not wait: EAGAIN says that nothing is left. */
+  #pull(): void {
+    let more = true;
+    while (more && !this.#over) {
+      const length = this.#readNow();
+      if (length === 0) this.#end();
+      else more = this.push(Buffer.from(this.#buffer.subarray(0, length)));
+    }
+  }
+
+  #readNow(): number {
+    try {
+      return readSync(this.#fd, this.#buffer, 0, CHUNK_BYTES, null);
+    } catch {
+      return 0;
+    }
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.push(null);
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,108 @@
+import { readdirSync } from 'node:fs';
+import { type Identity, whomToBecome } from '../../src/access/become.ts';
+import type { CommandName, CommandRunner, CommandStart } from '../../src/access/command-runner.ts';
+import type { AttestedConnection } from '../../src/callers/connection.ts';
+import { WardenError } from '../../src/kernel/errors.ts';
+import { type CallerProcess, readCallerProcess } from './caller-process.ts';
+import { runnerCalls } from './calls.ts';
+import { findAs } from './find-as.ts';
+import { findProgram, foundOrThrow } from './find-program.ts';
+import { launch } from './launch.ts';
+import { resultOf } from './output-of.ts';
+import { runningCommand } from './running.ts';
+import type { ValueFiles } from './value-files.ts';
+import { revealed } from './values.ts';
+
+export interface OwnChildOptions {
+  /** The daemon's own. As root it becomes whoever asks; else it serves its own uid alone. */
+  readonly own: Identity;
+  readonly valueFiles: ValueFiles;
+}
+
+/**
+ * Commands as children of the daemon's own process. What a killed daemon left in memory files is removed here, and
+ * descriptors that the daemon was started with are kept from every command.
+ */
+export function createOwnChildRunner({ own, valueFiles }: OwnChildOptions): CommandRunner {
+  valueFiles.sweep();
+  runnerCalls().sealDescriptors(readdirSync('/proc/self/fd').map(Number));
+
+  return {
+    async find({ name, searchPath, connection }: CommandName) {
+      const identity = whomToBecome(connection.caller, own);
+      const caller = processOf(connection);
+      const found =
+        identity === null
+          ? findProgram(name, searchPath, caller.cwd)
+          : await findAs({ name, searchPath, identity, caller }, valueFiles);
+      return foundOrThrow(found, name);
+    },
+    async start(start: CommandStart) {
+      const identity = whomToBecome(start.connection.caller, own);
+      const caller = processOf(start.connection);
+      const { program, argv, terminal, network } = start;
+      foundOrThrow(findProgram(program, '', caller.cwd), program);
+      if (!network && identity === null) await mayLeaveNetwork(caller, valueFiles);
+      const values = revealed(start);
+      return runningCommand(
+        await launch({ program, args: argv.slice(1), ...values, terminal, network, identity, caller }, valueFiles),
+      );
+    },
+  };
+}
+
+/** Of a caller that is alive after it was read. @throws WardenError caller_gone | caller_changed | route_unusable */
+function processOf(connection: AttestedConnection): CallerProcess {
+  const { caller } = connection;
+  try {
+    const found = readCallerProcess(caller.pid);
+    checkAlive(connection);
+    return found;
+  } catch (cause) {
+    if (cause instanceof WardenError) throw cause;
+    checkAlive(connection);
+    throw new WardenError('route_unusable', 'the working folder of the calling process cannot be seen', {
+      hint: 'ask from a process that the daemon may look at (same pid namespace, and dumpable)',
+      cause,
+    });
+  }
+}
+
+function checkAlive(connection: AttestedConnection): void {
+  const state = connection.check();
+  if (state === 'gone') throw new WardenError('caller_gone', 'the calling process has exited');
+  if (state === 'changed') {
+    throw new WardenError('caller_changed', 'the calling process runs another program than the one that connected');
+  }
+}
+
+let userNamespaces: Promise<boolean> | null = null;
+
+/** Whether this machine lets users make namespaces, tried once. @throws WardenError route_unusable */
+async function mayLeaveNetwork(caller: CallerProcess, valueFiles: ValueFiles): Promise<void> {
+  userNamespaces ??= tryNamespace(caller, valueFiles);
+  if (await userNamespaces) return;
+  userNamespaces = null;
+  throw new WardenError('route_unusable', 'this machine lets no user make a network namespace', {
+    hint: 'allow unprivileged user namespaces (kernel.unprivileged_userns_clone, AppArmor), or use the system mode',
+  });
+}
+
+async function tryNamespace(caller: CallerProcess, valueFiles: ValueFiles): Promise<boolean> {
+  const launched = await launch(
+    {
+      program: '/bin/sh',
+      args: ['-c', 'printf made'],
+      env: new Map(),
+      stdin: Buffer.alloc(0),
+      files: new Map(),
+      descriptors: new Map(),
+      terminal: null,
+      network: false,
+      identity: null,
+      caller,
+    },
+    valueFiles,
+  );
+  return (await resultOf(launched)).stdout === 'made';
+}
