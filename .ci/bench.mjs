@@ -6,7 +6,11 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 await build({
   absWorkingDir: root,
-  entryPoints: { bench: 'test/bench/main.ts', 'echo-server': 'test/bench/echo-server.ts' },
+  entryPoints: {
+    bench: 'test/bench/main.ts',
+    'echo-server': 'test/bench/echo-server.ts',
+    'loop-probe': 'test/bench/loop-probe.ts',
+  },
   outdir: '.cache/bench',
   outExtension: { '.js': '.mjs' },
   bundle: true,

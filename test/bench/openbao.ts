@@ -99,6 +99,7 @@ export const openbaoSign: Benchmark = {
   unit: 'ms',
   baseline: 'POST ssh/sign over one kept-alive connection',
   aim: '<= 1.25',
+  warmUp: 5,
   async setUp(): Promise<Measured> {
     const all = await scene('openbao');
     const { bao, daemon, direct, publicKey } = all;
@@ -126,6 +127,7 @@ export const fetchValue: Benchmark = {
   unit: 'ms',
   baseline: 'GET of the value over one kept-alive connection',
   aim: '<= 1.25',
+  warmUp: 5,
   async setUp(): Promise<Measured> {
     const all = await scene('local');
     const { bao, daemon, direct, publicKey } = all;

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { LoopPauses } from './loop-probe.ts';
 
 export interface Program {
   readonly dir: string;
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   readonly actors?: number;
   /** Lines under `policy:` of warden.yaml. */
   readonly policy?: string;
+  /** Watches its event loop, and tells of it in `loopPauses`. */
+  readonly probed?: boolean;
 }
 
 export function scratch(name: string): string {
@@ -48,7 +51,25 @@ export function inventory(actors: number): string {
 /** A wardend in the test posture over a CA file, with limits out of the way. Resolves when it is ready. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Program & Config> {
   const config = writeConfig(options);
-  return { ...config, ...(await started(config.args, config.dir, config.socket)) };
+  const args = options.probed === true ? ['--import', './.cache/bench/loop-probe.mjs', ...config.args] : config.args;
+  return { ...config, ...(await started(args, config.dir, config.socket)) };
+}
+
+/** The longest pauses of a probed daemon since this was last asked. */
+export async function loopPauses({ child, dir }: Program): Promise<LoopPauses> {
+  const file = loopFile(dir);
+  rmSync(file, { force: true });
+  child.kill('SIGUSR2');
+  for (;;) {
+    // Half a file is none yet.
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (text.endsWith('}')) return JSON.parse(text) as LoopPauses;
+    await setTimeout(2);
+  }
+}
+
+function loopFile(dir: string): string {
+  return join(dir, 'loop');
 }
 
 /** Starts the daemon that a config was written for. */
@@ -116,7 +137,8 @@ async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string>
 async function started(args: readonly string[], dir: string, socket: string): Promise<Program> {
   const log = join(dir, 'log');
   const fd = openSync(log, 'w', 0o600);
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', fd] });
+  const env = { ...process.env, WARDEN_BENCH_LOOP: loopFile(dir) };
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', fd] });
   closeSync(fd);
   while (!(await answers(socket))) {
     if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${readFileSync(log, 'utf8')}`);

@@ -27,6 +27,7 @@ export const latencyOverEcho: Benchmark = {
   unit: 'ms',
   baseline: 'bare grpc-js echo',
   aim: 'shown',
+  warmUp: 5,
   setUp: () =>
     againstEcho(async (caller, check) => {
       const { ms, answers } = await caller.p50(400);
