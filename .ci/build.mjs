@@ -57,6 +57,11 @@ const client = {
   format: 'cjs',
   // import() of a part becomes require(): the ESM loader is not worth its start-up here.
   supported: { 'dynamic-import': false },
+  // Where a bundle looks for what is not in it (koffi).
+  define: { ...common.define, 'import.meta.url': '__bundleUrl' },
+  banner: {
+    js: `'use strict'; const __bundleUrl = 'file://' + __filename.split('/').map(encodeURIComponent).join('/');`,
+  },
 };
 await build({ ...client, entryPoints: { warden: 'client/main.ts' }, plugins: [apart] });
 for (const [part, entry] of Object.entries(parts))

@@ -267,6 +267,28 @@ export const COMMANDS: readonly Command[] = [
     load: () => online('status'),
   },
   {
+    name: 'doctor',
+    summary: 'look at everything the daemon stands on, name what is wrong, and say how to mend it',
+    positionals: [],
+    options: {
+      state: { type: 'string', value: 'DIR', summary: 'the state folder of the daemon', complete: 'folder' },
+      hosts: {
+        type: 'boolean',
+        summary: "compare the clocks of the inventory's hosts too, over ssh as you have it set up",
+      },
+    },
+    notes: [
+      'Exit code 0 healthy, 1 with findings, 2 where there is nothing to look at. Works without a daemon too: then what can be seen without one is looked at.',
+      'It changes nothing. Under posture test or prod it asks the decision point about an actor that does not exist: a deny is the right answer.',
+      'Run it as root or as the user of the daemon: what you may not read it calls unknown.',
+    ],
+    examples: [
+      { run: 'warden doctor', says: 'each thing in a line, with what to do' },
+      { run: 'warden doctor --json --quiet', says: 'for a monitor: {"healthy":…,"checks":[…]}' },
+    ],
+    load: () => offline('doctor'),
+  },
+  {
     name: 'explain sign',
     summary: 'walk a sign request step by step without signing anything',
     positionals: [ACTOR],

@@ -1,4 +1,5 @@
 import { run as check } from './commands/check.ts';
+import { run as doctor } from './commands/doctor.ts';
 import { run as doubleFlexAuth } from './commands/double-flex-auth.ts';
 import { run as doubleMaterialize } from './commands/double-materialize.ts';
 import { run as init } from './commands/init.ts';
@@ -18,6 +19,7 @@ import { run as registryCheck } from './commands/registry-check.ts';
  */
 export const offlineCommands = {
   check,
+  doctor,
   doubleFlexAuth,
   doubleMaterialize,
   init,

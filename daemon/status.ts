@@ -3,7 +3,7 @@ import type { Snapshot } from '../src/config/snapshot.ts';
 import type { ConfigStore } from '../src/config/store.ts';
 import type { FileLedger } from '../src/ledger/file-ledger.ts';
 import type { Services, World } from '../src/operations/context.ts';
-import type { Dependency, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
+import type { Dependency, ProcessStatus, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
 import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { Probes } from './probes.ts';
 import { VERSION } from './version.ts';
@@ -18,6 +18,7 @@ export interface StatusSources {
   readonly mode: 'user' | 'system';
   readonly startedAt: number;
   readonly stateDir: string;
+  readonly process: ProcessStatus;
   /** Of the last reload that changed anything. */
   readonly lastChanges: () => readonly string[];
   readonly handOverDue: () => boolean;
@@ -56,6 +57,8 @@ export function describeStatus(sources: StatusSources, administrator: boolean): 
     stateDir: administrator ? sources.stateDir : '',
     policy: policy(sources, administrator),
     pid: process.pid,
+    process: sources.process,
+    caller: undefined,
   };
 }
 

@@ -25,6 +25,7 @@ import { LogMeter } from './log-meter.ts';
 import type { ServiceManager } from './notify.ts';
 import { bindPosture } from './posture-record.ts';
 import { Probes } from './probes.ts';
+import { processStatus } from './process-status.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
 import { createGrpcServer, type GrpcServer } from './server.ts';
 import { describeStatus, summaryOf } from './status.ts';
@@ -179,6 +180,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     mode: places.mode,
     startedAt,
     stateDir,
+    process: await processStatus(),
     lastChanges: () => current.lastChanges,
     handOverDue: () => current.handOverDue,
   };

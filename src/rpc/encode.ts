@@ -1,4 +1,5 @@
 import { fieldsOf, locationFor, storePath } from '../access/route.ts';
+import type { Caller } from '../callers/caller.ts';
 import type { RequestContext, World } from '../operations/context.ts';
 import type { Explanation } from '../operations/explain.ts';
 import type { FetchOutput } from '../operations/fetch.ts';
@@ -13,6 +14,7 @@ import { formatPublicKey } from '../ssh/public-key.ts';
 import { afterEncoding } from './after-encoding.ts';
 import type {
   Actor,
+  CallerSeen,
   ExplainResponse,
   FetchResponse,
   GetAuthoritiesResponse,
@@ -83,6 +85,10 @@ export function toRevokeResponse(output: RevokeOutput, { services }: RequestCont
     listPath: path,
     ledgerSeq: output.receipt?.seq ?? 0n,
   };
+}
+
+export function toCallerSeen({ uid, gid, pid, exe, unit, userUnit }: Caller): CallerSeen {
+  return { uid, gid, pid, exe: exe ?? '', unit: unit ?? '', userUnit: userUnit ?? '' };
 }
 
 export function toActor({ actor, usable }: ListedActor): Actor {

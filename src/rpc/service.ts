@@ -15,6 +15,7 @@ import { type RpcDeps, serverStream, unary } from './call.ts';
 import {
   toActor,
   toAuthorities,
+  toCallerSeen,
   toExplainResponse,
   toFetchResponse,
   toLedgerQuestion,
@@ -117,7 +118,7 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
     Status: unary<StatusRequest, StatusResponse>(
       deps,
       { method: 'Status', recordAs: null },
-      async (_request, context) => host.status(await isAdministrator(context)),
+      async (_request, context) => statusFor(host, await isAdministrator(context), context),
     ),
 
     WatchStatus: serverStream<StatusRequest, StatusResponse>(
@@ -185,6 +186,10 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
   };
 }
 
+async function statusFor(host: ServiceHost, administrator: boolean, context: RequestContext): Promise<StatusResponse> {
+  return { ...(await host.status(administrator)), caller: toCallerSeen(context.connection.caller) };
+}
+
 /** The status now, then at each change. One change waits at most: what came between is in the next answer. */
 async function* watchStatus(host: ServiceHost, context: RequestContext): AsyncIterable<StatusResponse> {
   const administrator = await isAdministrator(context);
@@ -200,7 +205,7 @@ async function* watchStatus(host: ServiceHost, context: RequestContext): AsyncIt
     while (!context.signal.aborted) {
       if (changed) {
         changed = false;
-        yield await host.status(administrator);
+        yield await statusFor(host, administrator, context);
       } else {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -301,6 +301,39 @@ export interface StatusResponse {
     | undefined;
   /** This daemon's process id. */
   pid: number;
+  process:
+    | ProcessStatus
+    | undefined;
+  /** Who asks, as the daemon sees it: what selectors are held against. */
+  caller: CallerSeen | undefined;
+}
+
+/** What the process does for its secrets, and what the machine lets it do. */
+export interface ProcessStatus {
+  /** "v20.19.0". */
+  node: string;
+  /** Of the kernel: "6.1.0-40-amd64". */
+  kernel: string;
+  uid: number;
+  /** True where another process of the same uid may read its memory. */
+  dumpable: boolean;
+  /** Of a core file, in bytes; 0: none is ever written. */
+  coreLimit: bigint;
+  /** Callers are held by pidfd (Linux 5.3), else by their start time. */
+  pidfd: boolean;
+  /** Commands can be given a terminal: node-pty is there. */
+  terminals: boolean;
+}
+
+export interface CallerSeen {
+  uid: number;
+  gid: number;
+  /** 0: it lives in a pid namespace that the daemon cannot see. */
+  pid: number;
+  /** "" where it cannot be read: then nothing but uid and gid matches. */
+  exe: string;
+  unit: string;
+  userUnit: string;
 }
 
 export interface SnapshotStatus {
@@ -2938,6 +2971,8 @@ function createBaseStatusResponse(): StatusResponse {
     stateDir: "",
     policy: undefined,
     pid: 0,
+    process: undefined,
+    caller: undefined,
   };
 }
 
@@ -2999,6 +3034,12 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.pid !== 0) {
       writer.uint32(136).uint32(message.pid);
+    }
+    if (message.process !== undefined) {
+      ProcessStatus.encode(message.process, writer.uint32(146).fork()).join();
+    }
+    if (message.caller !== undefined) {
+      CallerSeen.encode(message.caller, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -3152,6 +3193,22 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.pid = reader.uint32();
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.process = ProcessStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.caller = CallerSeen.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3194,6 +3251,257 @@ export const StatusResponse: MessageFns<StatusResponse> = {
       ? PolicyStatus.fromPartial(object.policy)
       : undefined;
     message.pid = object.pid ?? 0;
+    message.process = (object.process !== undefined && object.process !== null)
+      ? ProcessStatus.fromPartial(object.process)
+      : undefined;
+    message.caller = (object.caller !== undefined && object.caller !== null)
+      ? CallerSeen.fromPartial(object.caller)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseProcessStatus(): ProcessStatus {
+  return { node: "", kernel: "", uid: 0, dumpable: false, coreLimit: 0n, pidfd: false, terminals: false };
+}
+
+export const ProcessStatus: MessageFns<ProcessStatus> = {
+  encode(message: ProcessStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.kernel !== "") {
+      writer.uint32(18).string(message.kernel);
+    }
+    if (message.uid !== 0) {
+      writer.uint32(24).uint32(message.uid);
+    }
+    if (message.dumpable !== false) {
+      writer.uint32(32).bool(message.dumpable);
+    }
+    if (message.coreLimit !== 0n) {
+      if (BigInt.asUintN(64, message.coreLimit) !== message.coreLimit) {
+        throw new globalThis.Error("value provided for field message.coreLimit of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.coreLimit);
+    }
+    if (message.pidfd !== false) {
+      writer.uint32(48).bool(message.pidfd);
+    }
+    if (message.terminals !== false) {
+      writer.uint32(56).bool(message.terminals);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kernel = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dumpable = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.coreLimit = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pidfd = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.terminals = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProcessStatus>): ProcessStatus {
+    return ProcessStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProcessStatus>): ProcessStatus {
+    const message = createBaseProcessStatus();
+    message.node = object.node ?? "";
+    message.kernel = object.kernel ?? "";
+    message.uid = object.uid ?? 0;
+    message.dumpable = object.dumpable ?? false;
+    message.coreLimit = (object.coreLimit !== undefined && object.coreLimit !== null) ? BigInt(object.coreLimit) : 0n;
+    message.pidfd = object.pidfd ?? false;
+    message.terminals = object.terminals ?? false;
+    return message;
+  },
+};
+
+function createBaseCallerSeen(): CallerSeen {
+  return { uid: 0, gid: 0, pid: 0, exe: "", unit: "", userUnit: "" };
+}
+
+export const CallerSeen: MessageFns<CallerSeen> = {
+  encode(message: CallerSeen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.uid !== 0) {
+      writer.uint32(8).uint32(message.uid);
+    }
+    if (message.gid !== 0) {
+      writer.uint32(16).uint32(message.gid);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(24).uint32(message.pid);
+    }
+    if (message.exe !== "") {
+      writer.uint32(34).string(message.exe);
+    }
+    if (message.unit !== "") {
+      writer.uint32(42).string(message.unit);
+    }
+    if (message.userUnit !== "") {
+      writer.uint32(50).string(message.userUnit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallerSeen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallerSeen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.gid = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exe = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.userUnit = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CallerSeen>): CallerSeen {
+    return CallerSeen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CallerSeen>): CallerSeen {
+    const message = createBaseCallerSeen();
+    message.uid = object.uid ?? 0;
+    message.gid = object.gid ?? 0;
+    message.pid = object.pid ?? 0;
+    message.exe = object.exe ?? "";
+    message.unit = object.unit ?? "";
+    message.userUnit = object.userUnit ?? "";
     return message;
   },
 };
