@@ -50,6 +50,8 @@ const CLIENT_MAY_IMPORT = [
 const MAY_REVEAL: readonly string[] = [
   // Into the environment, files and descriptors of a command.
   'daemon/runner/values.ts',
+  // What is looked for in output.
+  'src/access/masking/patterns.ts',
   'src/access/openbao-store.ts',
   'src/access/process-tool.ts',
   'src/access/walk.ts',
@@ -75,6 +77,7 @@ const PURE = [
   /^src\/signing\/(plan|finish-plan|key-id|posture-rule|check-issued|certificate-fields|serial)\.ts$/,
   /^src\/policy\/(denial|fault-rule|question|question-key|subject|decision|parse-answer)\.ts$/,
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,
+  /^src\/access\/masking\//,
   /^src\/access\/(confinement|route|route-question|tool-output|owner-refusal|walk)\.ts$/,
   /^src\/operations\//,
   /^src\/revocation\/(?!file-restraints)/,

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
+import { maskThroughput } from './masking.ts';
 import { fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
 import { certsOverSshKeygen, latencyOverEcho, manyActors, throughputOverEcho } from './signing.ts';
 import { coldStart, idleRss, wardenSignWall } from './startup.ts';
@@ -20,6 +21,7 @@ const ALL = [
   openbaoSign,
   fetchValue,
   wardenFetchWall,
+  maskThroughput,
   coldStart,
   idleRss,
 ];

@@ -2,7 +2,7 @@
 export interface Benchmark {
   readonly name: string;
   /** Of `ours` and `baseline`. */
-  readonly unit: 'ms' | 'per second' | 'MB';
+  readonly unit: 'ms' | 'per second' | 'MB' | 'MB/s';
   readonly baseline: string;
   /** What the ratio is to be, for the reader; nothing fails for missing it. */
   readonly aim: string;

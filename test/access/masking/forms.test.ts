@@ -1,0 +1,191 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { prepareMask } from '../../../src/access/masking/create-masker.ts';
+import { masked, outputOf, values } from './support.ts';
+
+const PLAIN = 'correct-horse_battery';
+const HARD = `p@ss/w"or'd\\ <&>+\t€é😀=%41`;
+const KEY = ['-----BEGIN TEST KEY-----', 'MC4CAQAwBQYDK2VwBCIEIB', 'x+/y', '-----END TEST KEY-----'].join('\n');
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const hex = (text: string): string => Buffer.from(text).toString('hex');
+const percentAll = (text: string): string => hex(text).replaceAll(/../g, '%$&');
+const unicode = (text: string): string =>
+  text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+const FORMS: readonly [string, (value: string) => string][] = [
+  ['as it is', (value) => value],
+  ['with CRLF for LF', (value) => value.replaceAll('\n', '\r\n')],
+  ['base64', base64],
+  ['base64 without padding', (value) => base64(value).replaceAll('=', '')],
+  ['base64 of the URL alphabet', (value) => Buffer.from(value).toString('base64url')],
+  ['base64 in lines of 76, as base64(1) writes', (value) => base64(value).replaceAll(/.{76}/g, '$&\n')],
+  ['base64 in lines of 8', (value) => base64(value).replaceAll(/.{8}/g, '$&\n')],
+  ['base64, percent-encoded', (value) => encodeURIComponent(base64(value))],
+  ['base64 in JSON that escapes slashes', (value) => base64(value).replaceAll('/', '\\/')],
+  ['hex in lower case', hex],
+  ['hex in upper case', (value) => hex(value).toUpperCase()],
+  ['percent-encoded where needed', encodeURIComponent],
+  [
+    'percent-encoded in lower case',
+    (value) => encodeURIComponent(value).replaceAll(/%../g, (code) => code.toLowerCase()),
+  ],
+  ['percent-encoded as a path', encodeURI],
+  ['percent-encoded as a form', (value) => new URLSearchParams({ v: value }).toString().slice(2)],
+  ['percent-encoded in every byte', percentAll],
+  ['JSON', inJson],
+  ['JSON that escapes slashes', (value) => inJson(value).replaceAll('/', '\\/')],
+  ['JSON in ASCII', (value) => inJson(value).replaceAll(/[^ -~]/g, unicode)],
+  ['JSON with every unit escaped', unicode],
+  [
+    'JSON with every unit escaped in upper case',
+    (value) => unicode(value).replaceAll(/\\u(....)/g, (_, code) => `\\u${code.toUpperCase()}`),
+  ],
+  ['JSON inside JSON', (value) => inJson(inJson(value))],
+  ['single quotes of a shell', (value) => value.replaceAll("'", "'\\''")],
+  ['double quotes of a shell', (value) => value.replaceAll(/["\\$`]/g, '\\$&')],
+  [
+    'HTML',
+    (value) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
+  ],
+  ['bytes as Python writes them', (value) => hex(value).replaceAll(/../g, '\\x$&')],
+];
+
+describe('a value is found in every form of it', () => {
+  it.each(FORMS)('%s', (_, form) => {
+    for (const value of [PLAIN, HARD, KEY]) expect(masked(values(value), `<${form(value)}>`)).toBe('<[masked:r0]>');
+  });
+
+  it.each(FORMS)('%s, split at every position', (_, form) => {
+    for (const value of [PLAIN, HARD, KEY]) {
+      const text = `left ${form(value)} right`;
+      const mask = prepareMask(values(value));
+      const shown = (cuts: readonly number[]): string => outputOf(mask.masker(), Buffer.from(text), cuts).toString();
+      for (let cut = 0; cut <= text.length; cut++) expect(shown([cut])).toBe('left [masked:r0] right');
+      expect(shown([...Array(text.length).keys()])).toBe('left [masked:r0] right');
+    }
+  });
+
+  it.each(['', 'a', 'ab', 'abc', 'user:'])('base64 of it behind %j and before anything', (before) => {
+    for (const after of ['', 'x', 'xy', '\n', 'xyz ']) {
+      for (const encoding of ['base64', 'base64url'] as const) {
+        const text = Buffer.from(`${before}${PLAIN}${after}`).toString(encoding);
+        const shown = masked(values(PLAIN), text);
+        expect(shown).toContain('[masked:r0]');
+        // What is left are letters of the neighbours alone.
+        expect(shown.replace('[masked:r0]', '').length).toBeLessThanOrEqual(
+          Math.ceil(((before.length + after.length) * 4) / 3) + 2,
+        );
+      }
+    }
+  });
+
+  it('what programs that nobody here wrote make of it', () => {
+    const script = [
+      'import sys, json, base64, urllib.parse, html, shlex, binascii, quopri',
+      'v = sys.stdin.buffer.read(); t = v.decode()',
+      'out = [json.dumps(t), json.dumps(t, ensure_ascii=False), urllib.parse.quote(t), urllib.parse.quote_plus(t),',
+      '  html.escape(t), shlex.quote(t), repr(t), repr(v), base64.encodebytes(v).decode(), binascii.hexlify(v).decode()]',
+      'sys.stdout.write("\\n<>\\n".join(out))',
+    ].join('\n');
+    for (const value of [PLAIN, HARD, KEY, `${HARD}\n${HARD}`]) {
+      const python = spawnSync('python3', ['-c', script], { input: value });
+      const bash = spawnSync('bash', [
+        '-c',
+        `LC_ALL=C.UTF-8; printf "%q\\n<>\\n" "$1"; printf "%s\\n<>\\n" "\${1@Q}"`,
+        '-',
+        value,
+      ]);
+      expect([python.status, bash.status]).toEqual([0, 0]);
+      const shown = masked(values(value), Buffer.concat([python.stdout, Buffer.from('\n<>\n'), bash.stdout]));
+      const pieces = shown.split('\n<>\n');
+      expect(pieces).toHaveLength(13);
+      for (const piece of pieces.slice(0, 12)) expect(piece).toMatch(/^(b|\$)?["']?\[masked:r0\]["']?\n?$/);
+    }
+  });
+});
+
+describe('what may lie between two characters of a value', () => {
+  const secret = values(PLAIN);
+  it.each([
+    ['a line wrap of a terminal', '\r\n', ''],
+    ['a newline', '\n', ''],
+    ['the wrap of readline', ' \r', ''],
+    ['a colour', '\x1b[31m', '\x1b[31m'],
+    ['a colour of three bytes, and a wrap', '\r\n\x1b[38;2;1;2;3m', '\x1b[38;2;1;2;3m'],
+    ['the cursor moved', '\x1b[12;1H', ''],
+    ['the line erased', '\x1b[K', ''],
+    ['another character set, and attributes off', '\x1b(B\x1b[m', '\x1b[m'],
+  ])('%s', (_, gap, kept) => {
+    for (let at = 4; at < PLAIN.length; at++) {
+      const text = `x ${PLAIN.slice(0, at)}${gap}${PLAIN.slice(at)} y`;
+      expect(masked(secret, text)).toBe(`x [masked:r0]${kept} y`);
+      expect(
+        masked(
+          secret,
+          text,
+          [...text].map((_, index) => index),
+        ),
+      ).toBe(`x [masked:r0]${kept} y`);
+    }
+  });
+
+  it('a newline behind its first three characters shows those and masks the rest', () => {
+    expect(masked(secret, `x ${PLAIN.slice(0, 3)}\n${PLAIN.slice(3)} y`)).toBe('x cor\n[masked:r0] y');
+  });
+
+  it('a colour between every two', () => {
+    const between = PLAIN.length - 1;
+    expect(masked(secret, PLAIN.split('').join('\x1b[1m'))).toBe(`[masked:r0]${'\x1b[1m'.repeat(between)}`);
+  });
+
+  it('what a sequence that is text itself carries is searched as well', () => {
+    expect(masked(secret, `\x1b]0;${PLAIN}\x07`)).toBe('\x1b]0;[masked:r0]\x07');
+  });
+
+  it('a short value is found in one piece only', () => {
+    expect(masked(values('1234'), '1\n2\n3\n4\n 1234')).toBe('1\n2\n3\n4\n [masked:r0]');
+  });
+
+  it('endless colours between two characters hold nothing for ever', () => {
+    const text = Buffer.from(`correct-${'\x1b[0m'.repeat(100_000)}`);
+    expect(masked(secret, text)).toBe(text.toString('latin1'));
+  });
+});
+
+describe('values of several lines, short values, and several values', () => {
+  it('each line of eight bytes or more is masked alone, in every form', () => {
+    const lines = KEY.split('\n');
+    expect(masked(values(KEY), `a\n${lines[1]}\nb`)).toBe('a\n[masked:r0]\nb');
+    expect(masked(values(KEY), base64(`xx${lines[1]}yy`))).toContain('[masked:r0]');
+    expect(masked(values(KEY), `a ${lines[2]} b`)).toBe('a x+/y b');
+  });
+
+  it('a newline at the end of a value is not part of it', () => {
+    expect(masked(values('hunter2hunter2\n'), 'hunter2hunter2 and hunter2hunter2\n')).toBe(
+      '[masked:r0] and [masked:r0]\n',
+    );
+  });
+
+  it('the longest of several that begin alike', () => {
+    expect(masked(values('token', 'token-of-prod', 'token-of'), 'token-of-prod token-of-p token x')).toBe(
+      '[masked:r1] [masked:r2]-p [masked:r0] x',
+    );
+  });
+
+  it('values that overlap leave nothing of either', () => {
+    expect(masked(values('abcdefgh', 'efghijkl'), '<abcdefghijkl>')).toBe('<[masked:r0][masked:r1]>');
+    expect(masked(values('abcabc'), '<abcabcabc>')).toBe('<[masked:r0]>');
+    expect(masked(values('abcabc'), '<abcabcabcabc>')).toBe('<[masked:r0]>');
+  });
+
+  it('binary values', () => {
+    const value = Buffer.from([0, 1, 0xff, 0xfe, 0x1b, 0x5b, 0x33, 0x0a, 0x80, 0xc3]);
+    expect(masked(values(value), Buffer.concat([Buffer.from('<'), value, Buffer.from('>')]))).toBe('<[masked:r0]>');
+    expect(masked(values(value), value.toString('hex'))).toBe('[masked:r0]');
+  });
+});
