@@ -388,6 +388,19 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
       "In system mode be a member of the socket's group.",
     ],
   ),
+  service_failed: page(
+    'systemd could not do what warden install asked of it, or the daemon did not start.',
+    [
+      'The config does not hold: the log of the service names file and line.',
+      'Another daemon has the socket or the state folder.',
+      'Its user cannot read the config folder or run the program.',
+    ],
+    [
+      'Read the last lines of the log: journalctl -u wardend.service (with --user for your own).',
+      'Mend it and run warden install again: what is done already stays as it is.',
+      'warden install --uninstall takes back what was done.',
+    ],
+  ),
   internal: page(
     "A failure that should not be. The cause is in the daemon's log, and only there.",
     ['A defect, or daemon and client of different versions.'],

@@ -17,12 +17,21 @@ const POSTURE_SAYS: Readonly<Record<EnvPosture, string>> = {
   prod: 'everything enforced; no stand-in is accepted',
 };
 
-export function wardenYaml(posture: EnvPosture): string {
+/** For the machine, the unit hands the CA key over as a credential: the daemon's user can't read the file. */
+const PLACE_SAYS = {
+  user: 'ca: { key: ca_ed25519 }',
+  system: `# Root's file beside this one, which the unit hands over (LoadCredential=ca_ed25519:/etc/warden/ca_ed25519).
+ca: { key: "credential:ca_ed25519" }
+# Who may reload, revoke and see full explanations.
+admins: [{ uid: 0 }]`,
+} as const;
+
+export function wardenYaml(posture: EnvPosture, place: keyof typeof PLACE_SAYS = 'user'): string {
   return `# Settings of wardend. Changes are read by themselves; \`warden check\` validates them first.
 version: 1
 posture: ${posture}    # ${POSTURE_SAYS[posture]}
 backend: local
-ca: { key: ca_ed25519 }
+${PLACE_SAYS[place]}
 # Nothing longer is ever signed, whatever an actor's own maximum says.
 ttl_ceilings_hours: { adm: 48, agt: 24, atm: 8 }
 policy:

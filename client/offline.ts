@@ -3,6 +3,7 @@ import { run as doctor } from './commands/doctor.ts';
 import { run as doubleFlexAuth } from './commands/double-flex-auth.ts';
 import { run as doubleMaterialize } from './commands/double-materialize.ts';
 import { run as init } from './commands/init.ts';
+import { run as install } from './commands/install.ts';
 import { run as inventoryScorecard } from './commands/inventory-scorecard.ts';
 import { run as openbaoSetup } from './commands/openbao-setup.ts';
 import { run as policy } from './commands/policy.ts';
@@ -23,6 +24,7 @@ export const offlineCommands = {
   doubleFlexAuth,
   doubleMaterialize,
   init,
+  install,
   inventoryScorecard,
   openbaoSetup,
   policy,

@@ -1,15 +1,10 @@
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { POSTURES } from '../../src/kernel/posture.ts';
-import { fingerprint } from '../../src/ssh/fingerprint.ts';
-import { generateKeyPair } from '../../src/ssh/generate-key.ts';
-import { formatPrivateKey } from '../../src/ssh/private-key.ts';
-import { formatPublicKey } from '../../src/ssh/public-key.ts';
 import { quoted, usageError } from '../args.ts';
 import { loadFolder } from '../config-offline.ts';
-import { actorNameOf, inventoryYaml, wardenYaml } from '../init-files.ts';
 import type { Invocation } from '../invocation.ts';
-import { type NewFile, writeNewFolder } from '../new-folder.ts';
+import { newConfig } from '../new-config.ts';
+import { writeNewFolder } from '../new-folder.ts';
 import { ownLogin } from '../own-login.ts';
 import { ownPaths } from '../paths.ts';
 
@@ -23,29 +18,11 @@ export async function run({ args, out, env }: Invocation): Promise<number> {
   if (posture === undefined) throw usageError(`--posture ${quoted(given)} is none`, POSTURE_HINT);
 
   const dir = resolve(args.string('config') || ownPaths(env).configDir);
-  const { username, uid } = ownLogin();
-  const actor = actorNameOf(username, uid);
-  const label = posture === 'dev' ? 'synthetic-ca' : 'warden-ca';
-  const key = await generateKeyPair(
-    'ed25519',
-    `${label}-${posture}-${hostname().replace(/[^A-Za-z0-9.-]/g, '-') || 'host'}`,
-  );
-  const secret = formatPrivateKey(key);
-  const files: NewFile[] = [
-    { name: 'warden.yaml', bytes: wardenYaml(posture), mode: 0o600, what: 'settings' },
-    { name: 'inventory.yaml', bytes: inventoryYaml(actor, username, uid), mode: 0o600, what: `actor ${actor}: you` },
-    { name: 'ca_ed25519', bytes: secret, mode: 0o600, what: 'the CA private key; whoever has it signs' },
-    {
-      name: 'ca_ed25519.pub',
-      bytes: `${formatPublicKey(key.publicKey)}\n`,
-      mode: 0o644,
-      what: fingerprint(key.publicKey.blob),
-    },
-  ];
+  const { actor, files, dispose } = await newConfig(posture, ownLogin());
   try {
     writeNewFolder(dir, files);
   } finally {
-    secret.fill(0);
+    dispose();
   }
   // What was just written must hold; if it does not, that is a defect and says so.
   const { problems } = await loadFolder(dir);

@@ -92,6 +92,7 @@ export const REASONS = {
   deadline_exceeded: unavailable('ask again; `warden status` shows what is slow'),
   unimplemented: usage('this daemon is older than its client: upgrade it'),
   daemon_unreachable: { kind: 'unreachable', hint: 'start it: `wardend`, or `systemctl --user start wardend.socket`' },
+  service_failed: unavailable('see `journalctl -u wardend.service`, with --user for your own'),
   internal: { kind: 'internal', hint: 'report it with the request id; the daemon log has the cause' },
 } as const satisfies Record<string, Reason>;
 

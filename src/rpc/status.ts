@@ -80,5 +80,6 @@ export const STATUS_OF = {
   deadline_exceeded: Status.DEADLINE_EXCEEDED,
   unimplemented: Status.UNIMPLEMENTED,
   daemon_unreachable: Status.UNAVAILABLE,
+  service_failed: Status.UNAVAILABLE,
   internal: Status.INTERNAL,
 } as const satisfies Record<ReasonCode, StatusCode>;
