@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const programs = {
   bench: 'test/bench/main.ts',
   'echo-server': 'test/bench/echo-server.ts',
+  flood: 'test/bench/flood.ts',
   'loop-probe': 'test/bench/loop-probe.ts',
 };
 await bundleTool(programs, '.cache/bench');

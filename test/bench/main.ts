@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { fairness } from './fairness.ts';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
 import { maskThroughput } from './masking.ts';
 import { fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
@@ -24,6 +25,7 @@ const ALL = [
   maskThroughput,
   coldStart,
   idleRss,
+  fairness,
 ];
 
 const { values, positionals } = parseArgs({
