@@ -457,6 +457,54 @@ export const COMMANDS: readonly Command[] = [
     load: () => online('breakGlass'),
   },
   {
+    name: 'host-cert',
+    summary: 'get a host certificate for sshd, over the host key of this machine',
+    positionals: [{ name: 'HOST', required: true }],
+    options: {
+      pubkey: { ...PUBKEY, summary: 'the host key (- is stdin); /etc/ssh/ssh_host_ed25519_key.pub by default' },
+      ttl: TTL,
+      principal: {
+        type: 'string',
+        value: 'NAME',
+        multiple: true,
+        summary: "only these of the host's names; repeatable",
+      },
+      out: {
+        type: 'string',
+        value: 'FILE',
+        summary: 'where to (- is stdout); beside the key by default',
+        complete: 'file',
+      },
+      'if-expiring': {
+        type: 'string',
+        value: 'TIME',
+        summary: 'do nothing while the present certificate lasts longer (7d, 12h)',
+      },
+      reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
+      ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
+    },
+    notes: [
+      'For hosts with a host_certificate in inventory.yaml, and for callers that its callers name.',
+      'Then HostCertificate FILE in sshd_config; clients trust it with the lines of `warden known-hosts`.',
+    ],
+    examples: [
+      { run: 'warden host-cert bastion-1', says: 'writes /etc/ssh/ssh_host_ed25519_key-cert.pub' },
+      { run: 'warden host-cert bastion-1 --if-expiring 7d', says: 'for a timer' },
+    ],
+    load: () => online('hostCert'),
+  },
+  {
+    name: 'known-hosts',
+    summary: 'print the @cert-authority lines by which ssh trusts the hosts of the inventory',
+    positionals: [],
+    options: {
+      output: { type: 'string', short: 'o', value: 'FILE', summary: 'where to; stdout by default', complete: 'file' },
+    },
+    notes: ['One line for each authority key that is published, over the names of all hosts that have a certificate.'],
+    examples: [{ run: 'warden known-hosts >> ~/.ssh/known_hosts', says: 'no more questions about host keys' }],
+    load: () => online('knownHosts'),
+  },
+  {
     name: 'revoke',
     summary: 'take certificates back: single ones, all of an actor, or all since a time',
     positionals: [],

@@ -24,6 +24,13 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
       'warden actors lists the actors that you may ask for.',
     ],
   ),
+  host_unsupported: page(
+    'OpenBao signs here, and no role of its SSH engine is named for hosts.',
+    ['openbao.ssh.host_role in warden.yaml is null, which is its default.'],
+    [
+      'Make a role with allow_host_certificates, allow_bare_domains, allow_user_key_ids and the allowed_domains of your hosts, let the daemon sign with it, and name it in openbao.ssh.host_role.',
+    ],
+  ),
   locked_down: page(
     'An administrator has locked this daemon down: it releases nothing, to nobody, until that is undone.',
     ['Something is being looked into, and nothing shall leave meanwhile.', 'A lockdown survives restarts.'],

@@ -35,7 +35,8 @@ export function certificatePathOf(keyFile: string): string {
   return `${keyFile.replace(/\.pub$/, '')}-cert.pub`;
 }
 
-function readKeyLine(path: string): string {
+/** The one key of a file, or of stdin (-). @throws WardenError invalid_request | public_key_malformed */
+export function readKeyLine(path: string): string {
   const text = readBounded(path, 'the public key', MAX_KEY_BYTES).toString('utf8');
   const shown = path === '-' ? 'stdin' : path;
   // Looked at here, so that a private key given by mistake never leaves this process.

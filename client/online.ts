@@ -7,7 +7,9 @@ import { run as demo } from './commands/demo.ts';
 import { run as explain } from './commands/explain.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
 import { run as help } from './commands/help.ts';
+import { run as hostCert } from './commands/host-cert.ts';
 import { run as issue } from './commands/issue.ts';
+import { run as knownHosts } from './commands/known-hosts.ts';
 import { run as krl } from './commands/krl.ts';
 import { run as ledgerAccept } from './commands/ledger-accept.ts';
 import { run as ledgerExport } from './commands/ledger-export.ts';
@@ -32,7 +34,9 @@ export const onlineCommands = {
   explain,
   explainSign,
   help,
+  hostCert,
   issue,
+  knownHosts,
   krl,
   ledgerAccept,
   ledgerExport,

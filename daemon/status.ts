@@ -153,6 +153,14 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   ) {
     list.push('prod: the decision point is not asked before a secret is fetched: `fetch` is not in policy.gate');
   }
+  if (
+    settings.posture === 'prod' &&
+    settings.policy.enabled &&
+    snapshot.hosts.some(({ hostCertificate }) => hostCertificate !== null) &&
+    !settings.policy.gate.includes('host')
+  ) {
+    list.push('prod: the decision point is not asked before a host certificate: `host` is not in policy.gate');
+  }
   if (sources.handOverDue())
     list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
   if (mode === 'user') {

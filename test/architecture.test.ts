@@ -74,7 +74,7 @@ const PURE = [
   /^src\/callers\//,
   /^src\/inventory\//,
   /^src\/posture\//,
-  /^src\/signing\/(plan|finish-plan|key-id|posture-rule|check-issued|certificate-fields|serial)\.ts$/,
+  /^src\/signing\/(plan|finish-plan|plan-host|key-id|posture-rule|check-issued|certificate-fields|serial)\.ts$/,
   /^src\/policy\/(denial|fault-rule|question|question-key|subject|decision|parse-answer)\.ts$/,
   /^src\/config\/(diff|snapshot|nearest|problems|parse)\.ts$/,
   /^src\/access\/masking\//,

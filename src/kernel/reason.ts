@@ -38,6 +38,7 @@ export const REASONS = {
   claims_required: refused('give an ID token: --id-token-file FILE or WARDEN_ID_TOKEN'),
   claims_invalid: refused('log in again for a fresh ID token'),
   issue_unsupported: refused('make a key pair yourself (ssh-keygen -t ed25519) and use `warden sign`'),
+  host_unsupported: refused('name a role that signs for hosts in openbao.ssh.host_role, or sign with a local CA'),
   // what was taken back
   locked_down: refused('an administrator ends it with `warden lockdown --lift`'),
   actor_revoked: refused('an administrator ends it with `warden revoke --lift --actor ACTOR`'),

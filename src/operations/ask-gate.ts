@@ -20,13 +20,18 @@ const NOT_ASKED: GateOutcome = { effect: 'not_asked', decisionId: null, reason: 
 
 /**
  * Asks the decision point where the operator wants that, and notes the answer on the trail before it acts on
- * it. An allow comes back; a deny and a fault are thrown, unless the fault is one that an open gate forgives.
+ * it (`policy.gate` names what it is asked for, `gated`). An allow comes back; a deny and a fault are thrown, unless the fault is one that an open gate forgives.
  * @throws WardenError
  */
-export async function askGate(question: PolicyQuestion, context: RequestContext, trail: Trail): Promise<GateOutcome> {
+export async function askGate(
+  question: PolicyQuestion,
+  context: RequestContext,
+  trail: Trail,
+  gated: 'host' | PolicyQuestion['action'] = question.action,
+): Promise<GateOutcome> {
   const { world, requestId, signal } = context;
   const { policy } = world.snapshot.settings;
-  if (world.gate === null || !policy.gate.includes(question.action)) {
+  if (world.gate === null || !policy.gate.includes(gated)) {
     trail.note({ policy_effect: 'not_asked' });
     return NOT_ASKED;
   }

@@ -1,4 +1,3 @@
-import type { Actor } from '../inventory/actor.ts';
 import { asWardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import { signQuestion } from '../policy/question.ts';
@@ -35,7 +34,6 @@ export interface SignInput {
 
 export interface SignOutput {
   readonly certificate: Certificate;
-  readonly actor: Actor;
   /** Of the subject key. */
   readonly fingerprint: string;
   readonly ttlSeconds: number;
@@ -123,7 +121,6 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
     if (gate.opened) services.breakGlass.countRelease();
     return {
       certificate,
-      actor,
       fingerprint: keyFingerprint,
       ttlSeconds: plan.ttlSeconds,
       gate,
@@ -135,6 +132,6 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
   }
 }
 
-function rfc3339(seconds: bigint): string {
+export function rfc3339(seconds: bigint): string {
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}Z`;
 }

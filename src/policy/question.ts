@@ -18,6 +18,27 @@ export interface SignInput {
   readonly ticket?: string;
 }
 
+export type HostQuestionInput = Omit<SignInput, 'actor' | 'subject'>;
+
+/** What is asked before a host certificate is signed: the same, of a host. It acts for itself. */
+export function hostQuestion(host: string, input: HostQuestionInput): PolicyQuestion {
+  const { tenant, system, principals, fingerprint, ttlHours, reason = '', ticket = '' } = input;
+  return {
+    subject: { id: `host:${host}`, type: 'host', tenant },
+    tenant,
+    resource: { id: `ssh-cert:host/${host}`, type: 'ssh-certificate', system, tenant },
+    action: 'sign',
+    context: {
+      principals: [...principals],
+      actor_type: 'host',
+      pubkey_fingerprint: fingerprint,
+      ttl_hours: ttlHours,
+      ...(reason === '' ? {} : { reason }),
+      ...(ticket === '' ? {} : { ticket }),
+    },
+  };
+}
+
 /** What the decision point is asked before a certificate is signed, keys in the contract's order. */
 export function signQuestion(input: SignInput): PolicyQuestion {
   const { actor, subject, tenant, system, reason = '', ticket = '' } = input;

@@ -11,7 +11,7 @@ export interface PolicySettings {
   readonly tenant: string;
   readonly subjectEnv: string;
   readonly system: string;
-  readonly gate: readonly ('sign' | 'fetch' | 'exec')[];
+  readonly gate: readonly ('sign' | 'fetch' | 'exec' | 'host')[];
   readonly auth: {
     readonly bearerFile: string | null;
     readonly clientCert: { readonly certFile: string; readonly keyFile: string } | null;

@@ -4,6 +4,7 @@ import type { RequestContext, World } from '../operations/context.ts';
 import type { Explanation } from '../operations/explain.ts';
 import type { FetchOutput } from '../operations/fetch.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
+import type { ListedHost } from '../operations/list-hosts.ts';
 import type { ListedRoute } from '../operations/list-routes.ts';
 import type { LedgerQuestion } from '../operations/query-ledger.ts';
 import type { RevokeOutput } from '../operations/revoke.ts';
@@ -18,6 +19,7 @@ import type {
   ExplainResponse,
   FetchResponse,
   GetAuthoritiesResponse,
+  Host,
   ListRoutesResponse,
   RevokeResponse,
   SignResponse,
@@ -64,6 +66,18 @@ export function toAuthorities({ authority, snapshot }: World): GetAuthoritiesRes
       backend: authority.backend,
       custody,
     })),
+  };
+}
+
+export function toHost({ host, usable }: ListedHost): Host {
+  const { name, addresses, purpose, hostCertificate: rule } = host;
+  return {
+    name,
+    addresses: [...addresses],
+    purpose,
+    principals: [...(rule?.principals ?? [])],
+    ttlSeconds: BigInt(rule?.ttlSeconds ?? 0),
+    usable,
   };
 }
 

@@ -5,6 +5,7 @@ import type { FetchInput } from '../operations/fetch.ts';
 import type { LockdownInput } from '../operations/lockdown.ts';
 import type { RevokeInput } from '../operations/revoke.ts';
 import type { SignInput } from '../operations/sign.ts';
+import type { SignHostInput } from '../operations/sign-host.ts';
 import {
   type FetchRequest,
   type LockdownRequest,
@@ -30,9 +31,12 @@ const signRequest = z.object({
   publicKey: z.string().max(16_384, 'public_key is longer than 16384 characters'),
   ttlSeconds: z.bigint().max(MAX_TTL_SECONDS, 'ttl_seconds is above 100 years'),
   principals: z.array(line(256, 'a principal').min(1, 'a principal is empty')).max(256, 'more than 256 principals'),
-  purpose: z.union([z.literal(Purpose.UNSPECIFIED), z.literal(Purpose.SIGN), z.literal(Purpose.ISSUE)], {
-    error: 'unknown purpose',
-  }),
+  purpose: z.union(
+    [Purpose.UNSPECIFIED, Purpose.SIGN, Purpose.ISSUE, Purpose.HOST].map((purpose) => z.literal(purpose)),
+    {
+      error: 'unknown purpose',
+    },
+  ),
   subject: line(256, 'subject'),
   idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
   reason: line(512, 'reason'),
@@ -44,6 +48,12 @@ const signRequest = z.object({
 export function parseSignRequest(message: SignRequest): SignInput {
   const { ttlSeconds, purpose, ...rest } = checked(signRequest, message);
   return { ...rest, ttlSeconds: Number(ttlSeconds), purpose: purpose === Purpose.ISSUE ? 'issue' : 'sign' };
+}
+
+/** The same message, for a host. @throws WardenError invalid_request */
+export function parseSignHostRequest(message: SignRequest): SignHostInput {
+  const { actor: host, publicKey, ttlSeconds, principals, reason, ticket } = checked(signRequest, message);
+  return { host, publicKey, ttlSeconds: Number(ttlSeconds), principals, reason, ticket };
 }
 
 /** A day: a wrapping token that nobody opened by then is forgotten. */

@@ -6,11 +6,13 @@ import { explainSign } from '../operations/explain.ts';
 import { explainFetch } from '../operations/explain-fetch.ts';
 import { fetchSecret } from '../operations/fetch.ts';
 import { listActors } from '../operations/list-actors.ts';
+import { listHosts } from '../operations/list-hosts.ts';
 import { listRoutes } from '../operations/list-routes.ts';
 import { lockdown } from '../operations/lockdown.ts';
 import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
 import { type IssuedRecords, revoke } from '../operations/revoke.ts';
 import { sign } from '../operations/sign.ts';
+import { signHost } from '../operations/sign-host.ts';
 import { type RpcDeps, serverStream, unary } from './call.ts';
 import {
   toActor,
@@ -18,6 +20,7 @@ import {
   toCallerSeen,
   toExplainResponse,
   toFetchResponse,
+  toHost,
   toLedgerQuestion,
   toRevokeResponse,
   toRoutes,
@@ -38,10 +41,13 @@ import {
   type LedgerRecord,
   type ListActorsRequest,
   type ListActorsResponse,
+  type ListHostsRequest,
+  type ListHostsResponse,
   type ListRoutesRequest,
   type ListRoutesResponse,
   type LockdownRequest,
   type LockdownResponse,
+  Purpose,
   type QueryLedgerRequest,
   type ReloadRequest,
   type ReloadResponse,
@@ -59,6 +65,7 @@ import {
   parseLockdownRequest,
   parseQueryRequest,
   parseRevokeRequest,
+  parseSignHostRequest,
   parseSignRequest,
 } from './messages.ts';
 
@@ -78,7 +85,9 @@ export interface ServiceHost {
 export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedServiceImplementation {
   return {
     Sign: unary<SignRequest, SignResponse>(deps, { method: 'Sign', recordAs: 'sign' }, async (request, context) =>
-      toSignResponse(await sign(parseSignRequest(request), context), context),
+      request.purpose === Purpose.HOST
+        ? toSignResponse(await signHost(parseSignHostRequest(request), context), context)
+        : toSignResponse(await sign(parseSignRequest(request), context), context),
     ),
 
     GetAuthorities: unary<GetAuthoritiesRequest, GetAuthoritiesResponse>(
@@ -173,6 +182,12 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
           certificates: BigInt(certificates),
         };
       },
+    ),
+
+    ListHosts: unary<ListHostsRequest, ListHostsResponse>(
+      deps,
+      { method: 'ListHosts', recordAs: null },
+      async (_request, context) => ({ hosts: (await listHosts(context)).map(toHost) }),
     ),
 
     Lockdown: unary<LockdownRequest, LockdownResponse>(

@@ -40,6 +40,7 @@ export const STATUS_OF = {
   claims_required: Status.UNAUTHENTICATED,
   claims_invalid: Status.UNAUTHENTICATED,
   issue_unsupported: Status.FAILED_PRECONDITION,
+  host_unsupported: Status.FAILED_PRECONDITION,
   locked_down: Status.FAILED_PRECONDITION,
   actor_revoked: Status.PERMISSION_DENIED,
   key_revoked: Status.PERMISSION_DENIED,

@@ -32,6 +32,8 @@ export interface CertificateAuthority {
    * signatures against at load and whenever `ready()` is asked. False or absent: each signature is verified.
    */
   readonly signsInProcess?: boolean;
+  /** False where it signs for users alone. Absent: for hosts too. */
+  readonly certifiesHosts?: boolean;
   keys(): readonly AuthorityKey[];
   /** The certificate as its wire bytes. @throws WardenError ca_unavailable | ca_refused */
   certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer>;

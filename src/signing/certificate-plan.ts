@@ -6,7 +6,7 @@ export interface CertificatePlan {
   readonly publicKey: PublicKey;
   readonly kind: 'user' | 'host';
   readonly actor: string;
-  readonly actorType: ActorType;
+  readonly actorType: ActorType | 'host';
   readonly keyId: string;
   readonly principals: readonly string[];
   /** Seconds since the epoch. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ActorType } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
 import { apiPath } from '../openbao/path.ts';
@@ -13,14 +14,16 @@ import { errorOfOpenBao, unwantedExtensions } from './openbao-refusal.ts';
 
 export interface SshEngineSettings {
   readonly mount: string;
-  readonly roles: Readonly<Record<CertificatePlan['actorType'], string>>;
+  readonly roles: Readonly<Record<ActorType, string>>;
+  /** Null or absent: it signs for no host. */
+  readonly host_role?: string | null;
   /** File of the CA's public key. */
   readonly ca_public_key: string;
 }
 
 export interface OpenBaoAuthorityOptions {
   readonly session: OpenBaoSession;
-  readonly ssh: Pick<SshEngineSettings, 'mount' | 'roles'>;
+  readonly ssh: Pick<SshEngineSettings, 'mount' | 'roles' | 'host_role'>;
   /** The CA's key as pinned; its comment says whether it is synthetic. */
   readonly caKey: PublicKey;
 }
@@ -31,12 +34,14 @@ const Signed = z.object({ signed_key: z.string().max(65_536) });
 export class OpenBaoAuthority implements CertificateAuthority {
   readonly backend = 'openbao';
   readonly takesSerial = false;
+  readonly certifiesHosts: boolean;
   readonly #options: OpenBaoAuthorityOptions;
   readonly #keys: readonly AuthorityKey[];
 
   constructor(options: OpenBaoAuthorityOptions) {
     const { caKey } = options;
     this.#options = options;
+    this.certifiesHosts = typeof options.ssh.host_role === 'string';
     this.#keys = [{ publicKey: caKey, comment: caKey.comment, state: 'current', custody: 'openbao' }];
   }
 
@@ -46,7 +51,7 @@ export class OpenBaoAuthority implements CertificateAuthority {
 
   async certify(plan: CertificatePlan, context: CertifyContext): Promise<Buffer> {
     const { session, ssh } = this.#options;
-    const role = plan.openbaoRole ?? ssh.roles[plan.actorType];
+    const role = roleOf(plan, ssh);
     const path = apiPath(ssh.mount, 'sign', role);
     context.note?.({ openbao_path: path });
     try {
@@ -91,6 +96,12 @@ export class OpenBaoAuthority implements CertificateAuthority {
   close(): Promise<void> {
     return closeSession(this.#options.session);
   }
+}
+
+function roleOf({ actorType, openbaoRole }: CertificatePlan, ssh: OpenBaoAuthorityOptions['ssh']): string {
+  if (actorType !== 'host') return openbaoRole ?? ssh.roles[actorType];
+  if (typeof ssh.host_role === 'string') return ssh.host_role;
+  throw new WardenError('host_unsupported', 'the authority has no role that signs for hosts');
 }
 
 /** Exactly what was planned. The engine's serial is its own, and its window begins at a time of its own. */

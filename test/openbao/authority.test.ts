@@ -2,9 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createOpenBaoDouble } from '../../src/doubles/openbao-http.ts';
 import type { Actor } from '../../src/inventory/actor.ts';
 import type { OpenBaoSession } from '../../src/openbao/session.ts';
+import { checkPurpose } from '../../src/operations/check-purpose.ts';
 import type { AuthorityEvidence } from '../../src/signing/certificate-authority.ts';
 import { checkIssued } from '../../src/signing/check-issued.ts';
+import { finishPlan } from '../../src/signing/finish-plan.ts';
 import { OpenBaoAuthority } from '../../src/signing/openbao-authority.ts';
+import { planHostCertificate } from '../../src/signing/plan-host.ts';
 import { parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 import { failure, keyOf } from '../signing/support/subjects.ts';
 import { type Api, apiOf, devServer } from '../support/openbao.ts';
@@ -241,5 +244,61 @@ describe.each(['real', 'double'])('OpenBao as certificate authority (%s)', (whic
       plans.map((plan, index) => String(checkIssued(blobs[index] ?? Buffer.alloc(0), plan, authority).serial)),
     );
     expect(serials.size).toBe(100);
+  });
+});
+
+describe('hosts, by a role of the real engine', () => {
+  const planned = async (names: readonly string[]) => {
+    const { publicKey } = await keyOf('ed25519');
+    const host = {
+      host: 'bastion-1',
+      allowed: names,
+      maxTtlSeconds: 720 * 3600,
+      publicKey,
+      principals: [],
+      ttlSeconds: 0,
+    };
+    const draft = planHostCertificate({ ...host, now: Date.now(), requestId: '01900000-0000-7000-8000-000000000001' });
+    return finishPlan(draft, { decisionId: null, serial: null, posture: 'test' });
+  };
+  const authority = (hostRole: string | null): OpenBaoAuthority => {
+    const { real } = stands;
+    if (real === undefined) throw new Error('no such stand');
+    const caKey = real.authority.keys()[0]?.publicKey;
+    if (caKey === undefined) throw new Error('no key');
+    return new OpenBaoAuthority({
+      session: real.session,
+      ssh: { mount: 'ssh', roles: ROLES, host_role: hostRole },
+      caKey,
+    });
+  };
+
+  test('a host certificate is as planned, under the role that is named for hosts', async () => {
+    await stands.real?.api.ok('POST', 'ssh/roles/hosts', {
+      key_type: 'ca',
+      allow_host_certificates: true,
+      allow_user_key_ids: true,
+      allowed_domains: 'bastion-1.example.net',
+      allow_bare_domains: true,
+      max_ttl: '720h',
+    });
+    const plan = await planned(['bastion-1.example.net']);
+    const certificate = checkIssued(
+      await authority('hosts').certify(plan, { requestId: 'r' }),
+      plan,
+      authority('hosts'),
+    );
+    expect(certificate).toMatchObject({ kind: 'host', keyId: plan.keyId, principals: ['bastion-1.example.net'] });
+    await expect(
+      failure(async () => authority('hosts').certify(await planned(['other.example.net']), { requestId: 'r' })),
+    ).resolves.toMatchObject({ code: 'ca_refused' });
+  });
+
+  test('without such a role no host is signed for, and nobody is asked', async () => {
+    expect(authority(null).certifiesHosts).toBe(false);
+    expect(
+      await failure(async () => authority(null).certify(await planned(['x.example.net']), { requestId: 'r' })),
+    ).toMatchObject({ code: 'host_unsupported' });
+    expect(() => checkPurpose('host', authority(null))).toThrow(expect.objectContaining({ code: 'host_unsupported' }));
   });
 });

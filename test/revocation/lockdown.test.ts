@@ -32,6 +32,7 @@ const RELEASES: Partial<Record<MethodName, Readonly<Record<string, (client: Clie
 const RELEASES_NOTHING: readonly MethodName[] = [
   'getAuthorities',
   'listActors',
+  'listHosts',
   'explain',
   'listRoutes',
   'status',

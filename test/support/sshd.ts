@@ -99,6 +99,11 @@ export class Sshd {
     }
   }
 
+  /** The .pub file of its host key. */
+  get hostKey(): string {
+    return this.#path('host_key.pub');
+  }
+
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }

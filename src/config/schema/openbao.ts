@@ -75,6 +75,10 @@ export const openbao = z.strictObject({
         })
         .prefault({})
         .describe('Role of the engine by actor type.'),
+      host_role: role
+        .nullable()
+        .default(null)
+        .describe('Role that signs host certificates; null: hosts get none from OpenBao.'),
       ca_public_key: path
         .default('ca.pub')
         .describe("The CA's public key, pinned: certificates of another are refused."),

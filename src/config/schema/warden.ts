@@ -132,9 +132,9 @@ const policy = z.strictObject({
   )
     .default('ops-warden')
     .describe('System that resources belong to.'),
-  gate: unique(z.enum(['sign', 'fetch', 'exec']))
+  gate: unique(z.enum(['sign', 'fetch', 'exec', 'host']))
     .default(['sign'])
-    .describe('What is asked for; `sign` covers issue.'),
+    .describe('What is asked for; `sign` covers issue. `host` only once the decision point knows the hosts.'),
   auth: auth.prefault({}).describe('How the daemon proves itself, and who must answer.'),
   timeout: duration('10ms', '60s').default('2s').describe('Deadline of one question.'),
   cache_ttl: duration('0s', '1h')

@@ -16,6 +16,8 @@ export const Purpose = {
   SIGN: 1,
   /** ISSUE - The client made the key pair for this certificate. Refused where the backend is OpenBao. */
   ISSUE: 2,
+  /** HOST - A host certificate: `actor` is the name of a host in the inventory; subject and id_token do not count. */
+  HOST: 3,
 } as const;
 
 export type Purpose = typeof Purpose[keyof typeof Purpose];
@@ -24,6 +26,7 @@ export namespace Purpose {
   export type UNSPECIFIED = typeof Purpose.UNSPECIFIED;
   export type SIGN = typeof Purpose.SIGN;
   export type ISSUE = typeof Purpose.ISSUE;
+  export type HOST = typeof Purpose.HOST;
 }
 
 export interface SignRequest {
@@ -513,6 +516,24 @@ export interface LockdownResponse {
     | undefined;
   /** 0 where it was so already. */
   ledgerSeq: bigint;
+}
+
+export interface ListHostsRequest {
+}
+
+export interface ListHostsResponse {
+  hosts: Host[];
+}
+
+export interface Host {
+  name: string;
+  addresses: string[];
+  purpose: string;
+  /** The names that its certificate vouches for; none where it gets no certificate here. */
+  principals: string[];
+  ttlSeconds: bigint;
+  /** Whether this caller may have its certificate. */
+  usable: boolean;
 }
 
 function createBaseSignRequest(): SignRequest {
@@ -5370,6 +5391,224 @@ export const LockdownResponse: MessageFns<LockdownResponse> = {
   },
 };
 
+function createBaseListHostsRequest(): ListHostsRequest {
+  return {};
+}
+
+export const ListHostsRequest: MessageFns<ListHostsRequest> = {
+  encode(_: ListHostsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHostsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHostsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListHostsRequest>): ListHostsRequest {
+    return ListHostsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListHostsRequest>): ListHostsRequest {
+    const message = createBaseListHostsRequest();
+    return message;
+  },
+};
+
+function createBaseListHostsResponse(): ListHostsResponse {
+  return { hosts: [] };
+}
+
+export const ListHostsResponse: MessageFns<ListHostsResponse> = {
+  encode(message: ListHostsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hosts) {
+      Host.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHostsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHostsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hosts.push(Host.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListHostsResponse>): ListHostsResponse {
+    return ListHostsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListHostsResponse>): ListHostsResponse {
+    const message = createBaseListHostsResponse();
+    message.hosts = object.hosts?.map((e) => Host.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHost(): Host {
+  return { name: "", addresses: [], purpose: "", principals: [], ttlSeconds: 0n, usable: false };
+}
+
+export const Host: MessageFns<Host> = {
+  encode(message: Host, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.purpose !== "") {
+      writer.uint32(26).string(message.purpose);
+    }
+    for (const v of message.principals) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.ttlSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.ttlSeconds) !== message.ttlSeconds) {
+        throw new globalThis.Error("value provided for field message.ttlSeconds of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.ttlSeconds);
+    }
+    if (message.usable !== false) {
+      writer.uint32(48).bool(message.usable);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Host {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHost();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.purpose = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.principals.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.ttlSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Host>): Host {
+    return Host.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Host>): Host {
+    const message = createBaseHost();
+    message.name = object.name ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    message.purpose = object.purpose ?? "";
+    message.principals = object.principals?.map((e) => e) || [];
+    message.ttlSeconds = (object.ttlSeconds !== undefined && object.ttlSeconds !== null)
+      ? BigInt(object.ttlSeconds)
+      : 0n;
+    message.usable = object.usable ?? false;
+    return message;
+  },
+};
+
 export type WardenDefinition = typeof WardenDefinition;
 export const WardenDefinition = {
   name: "Warden",
@@ -5498,6 +5737,15 @@ export const WardenDefinition = {
       requestType: GetRevocationListRequest as typeof GetRevocationListRequest,
       requestStream: false,
       responseType: GetRevocationListResponse as typeof GetRevocationListResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Hosts that have certificates, for `@cert-authority` lines; an administrator sees all of the inventory. */
+    listHosts: {
+      name: "ListHosts",
+      requestType: ListHostsRequest as typeof ListHostsRequest,
+      requestStream: false,
+      responseType: ListHostsResponse as typeof ListHostsResponse,
       responseStream: false,
       options: {},
     },

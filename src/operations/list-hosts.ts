@@ -1,0 +1,21 @@
+import type { Host } from '../inventory/actor.ts';
+import { callerMatches, isAdministrator } from './authorised-actor.ts';
+import type { RequestContext } from './context.ts';
+
+export interface ListedHost {
+  readonly host: Host;
+  /** Whether this caller may have its certificate. */
+  readonly usable: boolean;
+}
+
+/** Hosts that have certificates: whoever trusts them must know their names. An administrator sees all. */
+export async function listHosts(context: RequestContext): Promise<ListedHost[]> {
+  const everything = await isAdministrator(context);
+  const listed: ListedHost[] = [];
+  for (const host of context.world.snapshot.hosts) {
+    const rule = host.hostCertificate;
+    if (rule === null && !everything) continue;
+    listed.push({ host, usable: rule !== null && (await callerMatches(rule.callers, context)) });
+  }
+  return listed;
+}
