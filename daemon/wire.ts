@@ -16,6 +16,7 @@ import { BreakGlass } from '../src/policy/break-glass.ts';
 import { FileRestraints } from '../src/revocation/file-restraints.ts';
 import type { RequestEnd, RpcDeps } from '../src/rpc/call.ts';
 import { Health } from '../src/rpc/health.ts';
+import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { ServiceHost } from '../src/rpc/service.ts';
 import { SerialSource } from '../src/signing/serial.ts';
@@ -144,6 +145,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
   const strangers = new LogMeter(() => clock.monotonic());
   const deps: RpcDeps = {
     peers,
+    holds: new Holds(),
     limiter: createCallerLimits(
       () => current.current.snapshot.settings.limits,
       () => clock.monotonic(),

@@ -8,12 +8,14 @@ import type { RequestContext, Services, World } from '../operations/context.ts';
 import { ledgerCaller } from '../operations/trail.ts';
 import { encoded } from './after-encoding.ts';
 import { toWireError } from './error-details.ts';
+import type { Holds } from './holds.ts';
 import type { PeerRegistry } from './peer-registry.ts';
 import { Turns } from './turns.ts';
 
 export interface RpcDeps {
   readonly peers: PeerRegistry;
   readonly limiter: CallerLimits;
+  readonly holds: Holds;
   readonly services: Services;
   world(): World;
   /** Keeps a world's clients open, whatever a reload does, until the answer is called. */
@@ -63,6 +65,7 @@ async function admit(
   const admission = deps.limiter.take(connection.caller.uid);
   if (!admission.ok) {
     const error = limited(admission);
+    if (admission.reason === 'rate_limited') await deps.holds.hold(connection.caller.uid);
     throw await recordUnadmitted(deps, connection, error, recordAs);
   }
   // A stream that ends with the daemon alone only reads, and would keep its world's clients open for as long.
