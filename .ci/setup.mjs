@@ -105,7 +105,7 @@ function apt(packages, { required }) {
 
 /** Python packages in a folder of our own: the client that nobody here wrote. */
 function python() {
-  const wanted = ['grpcio==1.85.1', 'grpcio-reflection==1.85.1'];
+  const wanted = ['grpcio==1.85.1', 'grpcio-reflection==1.85.1', 'prometheus-client==0.26.0'];
   once('python', wanted.join(' '), () => {
     say(`installing Python packages into .cache/python: ${wanted.join(' ')}`);
     const args = [

@@ -22,6 +22,8 @@ export interface StatusSources {
   /** Of the last reload that changed anything. */
   readonly lastChanges: () => readonly string[];
   readonly handOverDue: () => boolean;
+  /** What those who look from outside have to say: metrics that cannot be served. */
+  readonly seeing: () => readonly string[];
 }
 
 /** The status as its reader may see it: paths, addresses and what changed are for administrators. */
@@ -168,5 +170,5 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
       'user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence',
     );
   }
-  return administrator ? [...list, ...snapshot.warnings] : list;
+  return administrator ? [...list, ...sources.seeing(), ...snapshot.warnings] : list;
 }

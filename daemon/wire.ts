@@ -14,7 +14,7 @@ import { queryLedger } from '../src/ledger/query.ts';
 import type { Services, World } from '../src/operations/context.ts';
 import { BreakGlass } from '../src/policy/break-glass.ts';
 import { FileRestraints } from '../src/revocation/file-restraints.ts';
-import type { RequestEnd, RpcDeps } from '../src/rpc/call.ts';
+import type { RpcDeps } from '../src/rpc/call.ts';
 import { Health } from '../src/rpc/health.ts';
 import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
@@ -28,6 +28,8 @@ import { bindPosture } from './posture-record.ts';
 import { Probes } from './probes.ts';
 import { processStatus } from './process-status.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
+import { describeCause, logRequest } from './request-log.ts';
+import { Seeing } from './seeing/seeing.ts';
 import { createGrpcServer, type GrpcServer } from './server.ts';
 import { describeStatus, summaryOf } from './status.ts';
 import { StatusChanges } from './status-changes.ts';
@@ -158,6 +160,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
     onRequestEnd: (end) => {
       logRequest(end, log, strangers);
+      seeing.requestEnded(end);
       if (end.error?.kind === 'unavailable') probes.soon();
       health.set('release', restraints.lockdown === null);
       changes.changed();
@@ -185,7 +188,9 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     process: await processStatus(),
     lastChanges: () => current.lastChanges,
     handOverDue: () => current.handOverDue,
+    seeing: () => seeing.notices(),
   };
+  const seeing = new Seeing(statusSources, log);
   // Once the folder is watched, loads that others ask for are told to the watch.
   let around: ConfigWatch['around'] = (load) => load();
   const loadAgain = (trigger: ReloadTrigger): Promise<void> =>
@@ -229,6 +234,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
       changes.changed();
       void restraints.setAuthorities(authorityBlobs(current.current));
       void probes.run();
+      void seeing.apply(current.current.snapshot.settings);
     },
   });
   await probes.run();
@@ -244,6 +250,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
         (cause: unknown) => log.error({ cause: String(cause) }, 'ledger cannot be written'),
       );
   await mark('start');
+  await seeing.apply(settings);
   health.set('', true);
 
   return {
@@ -270,6 +277,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     async close() {
       probes.stop();
       reloader.close();
+      await seeing.close();
       await mark('stop');
       await restraints.close();
       await ledger.close();
@@ -295,36 +303,4 @@ function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: St
   if (event.event === 'unavailable') health.set('ledger', false);
   if (event.event === 'available') health.set('ledger', true);
   changes.changed();
-}
-
-/** One line a request, constant but for its fields. */
-function logRequest({ method, context, error, durationMs }: RequestEnd, log: Log, strangers: LogMeter): void {
-  // Who was admitted is within a rate already.
-  const metered = context === null ? strangers.next() : { leftOut: 0 };
-  if (metered === null) return;
-  const caller = context?.connection.caller;
-  const fields = {
-    method,
-    request_id: context?.requestId ?? error?.details.requestId,
-    uid: caller?.uid,
-    pid: caller?.pid,
-    ms: Math.round(durationMs * 100) / 100,
-  };
-  if (error === null) log.info(fields, 'request');
-  else
-    log.info(
-      {
-        ...fields,
-        reason: error.code,
-        private: error.details.privateDetail,
-        ledger: error.details.ledgerSeq?.toString(),
-        left_out: metered.leftOut === 0 ? undefined : metered.leftOut,
-      },
-      'request refused',
-    );
-}
-
-function describeCause(error: WardenError): string {
-  const { cause } = error;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }
