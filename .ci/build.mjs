@@ -24,7 +24,11 @@ const common = {
 
 await build({
   ...common,
-  entryPoints: { wardend: 'daemon/main.ts', 'config-worker': 'src/config/worker.ts' },
+  entryPoints: {
+    wardend: 'daemon/main.ts',
+    'wardend-spawner': 'daemon/spawner/main.ts',
+    'config-worker': 'src/config/worker.ts',
+  },
   outdir: 'dist',
   outExtension: { '.js': '.mjs' },
   format: 'esm',
@@ -66,4 +70,4 @@ const client = {
 await build({ ...client, entryPoints: { warden: 'client/main.ts' }, plugins: [apart] });
 for (const [part, entry] of Object.entries(parts))
   await build({ ...client, entryPoints: { [`warden-${part}`]: entry } });
-for (const bin of ['wardend.mjs', 'warden.cjs']) chmodSync(`${root}dist/${bin}`, 0o755);
+for (const bin of ['wardend.mjs', 'wardend-spawner.mjs', 'warden.cjs']) chmodSync(`${root}dist/${bin}`, 0o755);

@@ -41,7 +41,22 @@ type Pin = { readonly pidfd: number } | ProcessHandle | null;
  * Throws `caller_gone` where the process has exited by now, `caller_changed` where it won't stop executing.
  */
 export function attest(socket: Socket, kernel: Native = native()): AttestedConnection {
-  const fd = descriptorOf(socket);
+  const connection = attestDescriptor(descriptorOf(socket), kernel);
+  sockets.set(connection, socket);
+  return connection;
+}
+
+const sockets = new WeakMap<Connection, Socket>();
+
+/** Of the socket behind an attested connection, while it is open. @throws WardenError caller_gone */
+export function descriptorBehind(connection: Connection): number {
+  const socket = sockets.get(connection);
+  if (socket === undefined) throw gone();
+  return descriptorOf(socket);
+}
+
+/** The same for an accepted socket that Node knows nothing of; it is not needed any more once this has returned. */
+export function attestDescriptor(fd: number, kernel: Native = native()): AttestedConnection {
   const { pid, uid, gid } = kernel.peerCredentials(fd);
   const groups = kernel.peerGroups(fd);
   const pin = pinProcess(fd, pid, kernel);

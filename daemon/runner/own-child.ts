@@ -1,14 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { type Identity, whomToBecome } from '../../src/access/become.ts';
 import type { CommandName, CommandRunner, CommandStart } from '../../src/access/command-runner.ts';
-import type { AttestedConnection } from '../../src/callers/connection.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
-import { type CallerProcess, readCallerProcess } from './caller-process.ts';
+import type { CallerProcess } from './caller-process.ts';
 import { runnerCalls } from './calls.ts';
 import { findAs } from './find-as.ts';
 import { findProgram, foundOrThrow } from './find-program.ts';
 import { launch } from './launch.ts';
 import { resultOf } from './output-of.ts';
+import { processOf } from './process-of.ts';
 import { runningCommand } from './running.ts';
 import type { ValueFiles } from './value-files.ts';
 import { revealed } from './values.ts';
@@ -49,31 +49,6 @@ export function createOwnChildRunner({ own, valueFiles }: OwnChildOptions): Comm
       );
     },
   };
-}
-
-/** Of a caller that is alive after it was read. @throws WardenError caller_gone | caller_changed | route_unusable */
-function processOf(connection: AttestedConnection): CallerProcess {
-  const { caller } = connection;
-  try {
-    const found = readCallerProcess(caller.pid);
-    checkAlive(connection);
-    return found;
-  } catch (cause) {
-    if (cause instanceof WardenError) throw cause;
-    checkAlive(connection);
-    throw new WardenError('route_unusable', 'the working folder of the calling process cannot be seen', {
-      hint: 'ask from a process that the daemon may look at (same pid namespace, and dumpable)',
-      cause,
-    });
-  }
-}
-
-function checkAlive(connection: AttestedConnection): void {
-  const state = connection.check();
-  if (state === 'gone') throw new WardenError('caller_gone', 'the calling process has exited');
-  if (state === 'changed') {
-    throw new WardenError('caller_changed', 'the calling process runs another program than the one that connected');
-  }
 }
 
 let userNamespaces: Promise<boolean> | null = null;

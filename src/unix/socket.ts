@@ -24,6 +24,8 @@ export interface ListenOptions {
   readonly group: number | null;
   /** Connections that may wait to be accepted. */
   readonly backlog?: number;
+  /** True: a connection is not read from before somebody resumes it. */
+  readonly pauseOnConnect?: boolean;
   /** Called in the tick of the accept, with nothing read yet and no listener set. */
   readonly onConnection: (socket: Socket) => void;
   /** Failures of accept (out of descriptors, say); the listener goes on. */
@@ -81,7 +83,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** Listens on a socket that systemd made and keeps: its file, mode and group are the socket unit's. */
 export async function listenInherited(
   fd: number,
-  options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog'>,
+  options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog' | 'pauseOnConnect'>,
 ): Promise<Listener> {
   const server = await serve(fd, options);
   return { path: native().boundPath(fd) ?? '', server, close: () => stopServer(server) };
@@ -142,9 +144,12 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function serve(fd: number, options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog'>): Promise<Server> {
+function serve(
+  fd: number,
+  options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog' | 'pauseOnConnect'>,
+): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer(options.onConnection);
+    const server = createServer({ pauseOnConnect: options.pauseOnConnect === true }, options.onConnection);
     server.once('error', reject);
     server.listen({ fd, backlog: options.backlog ?? DEFAULT_BACKLOG }, () => {
       server.off('error', reject);

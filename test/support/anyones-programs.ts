@@ -33,11 +33,13 @@ export function anyonesPrograms(): AnyonesPrograms {
   mkdirSync(bin);
   symlinkSync('../dist/warden.cjs', join(bin, 'warden'));
   symlinkSync('../dist/wardend.mjs', join(bin, 'wardend'));
+  symlinkSync('../dist/wardend-spawner.mjs', join(bin, 'wardend-spawner'));
   return {
     folder,
     bin,
     warden: join(dist, 'warden.cjs'),
     wardend: join(dist, 'wardend.mjs'),
+    spawner: join(dist, 'wardend-spawner.mjs'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -12,6 +12,7 @@ const KEPT = 4;
 export interface Built {
   readonly warden: string;
   readonly wardend: string;
+  readonly spawner: string;
 }
 
 let built: Built | null = null;
@@ -46,7 +47,11 @@ function build(): Built {
     }
     removeOld(cache);
   }
-  return { warden: join(target, 'dist', 'warden.cjs'), wardend: join(target, 'dist', 'wardend.mjs') };
+  return {
+    warden: join(target, 'dist', 'warden.cjs'),
+    wardend: join(target, 'dist', 'wardend.mjs'),
+    spawner: join(target, 'dist', 'wardend-spawner.mjs'),
+  };
 }
 
 function stateOfSources(): string {

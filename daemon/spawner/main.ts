@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+import { chownSync, readdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { WardenError } from '../../src/kernel/errors.ts';
+import { effectiveUid } from '../../src/unix/effective-uid.ts';
+import { harden } from '../../src/unix/harden.ts';
+import { native } from '../../src/unix/native.ts';
+import { listen, listenInherited } from '../../src/unix/socket.ts';
+import { takeListenFds } from '../inherited-sockets.ts';
+import { LogMeter } from '../log-meter.ts';
+import { runnerCalls } from '../runner/calls.ts';
+import { createValueFiles } from '../runner/value-files.ts';
+import { startError } from '../start-error.ts';
+import { VERSION } from '../version.ts';
+import { parseSpawnerArguments, USAGE } from './arguments.ts';
+import { type SpawnerDeps, serve } from './serve.ts';
+
+/** Each is a command that runs, or one that is about to; wardend's own limits are far below. */
+const MAX_CONNECTIONS = 256;
+const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: 5 } as const;
+
+async function main(): Promise<void> {
+  const args = parseSpawnerArguments(process.argv.slice(2));
+  if (args.help) return void process.stdout.write(USAGE);
+  if (args.version) return void process.stdout.write(`wardend-spawner ${VERSION}\n`);
+  if (effectiveUid() !== 0) {
+    throw new WardenError('invalid_request', 'only root can start commands as others', {
+      hint: 'run it as root, as its unit does; in user mode wardend needs none',
+    });
+  }
+  harden();
+  process.on('SIGPIPE', () => {});
+  process.on('SIGHUP', () => {});
+  const inherited = takeListenFds();
+  runnerCalls().sealDescriptors(readdirSync('/proc/self/fd').map(Number));
+  const runtime = process.env.RUNTIME_DIRECTORY?.split(':')[0] ?? '/run/warden-spawner';
+  const valueFiles = createValueFiles([`${runtime}/values`, runtime, '/dev/shm/warden-spawner']);
+  valueFiles.sweep();
+  const meter = new LogMeter(() => performance.now());
+  const deps: SpawnerDeps = { ...args, valueFiles, log: (message, fields) => write(message, fields) };
+  const open = new Set<Socket>();
+  const onConnection = (socket: Socket): void => {
+    socket.on('error', () => {});
+    const refused = refusal(socket, args.wardendUid, open.size);
+    if (refused !== null) {
+      const metered = meter.next();
+      if (metered !== null) write('connection refused', { ...refused, left_out: metered.leftOut });
+      socket.destroy();
+      return;
+    }
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    void serve(socket, deps);
+  };
+  const options = {
+    onConnection,
+    pauseOnConnect: true,
+    onError: (error: Error) => write('accept failed', { cause: error.message }),
+  };
+  const [handed] = inherited;
+  const listener =
+    handed === undefined
+      ? await listen({ path: args.socket, mode: 0o600, group: null, ...options })
+      : await listenInherited(handed.fd, options);
+  // Before anybody is told: the one user who may connect.
+  if (handed === undefined) chownSync(listener.path, args.wardendUid, -1);
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    write('stopping', { signal });
+    void listener.close();
+    for (const socket of open) socket.destroy();
+    // Commands get their SIGTERM as wardend's going would bring it, and their SIGKILL; then nothing holds us.
+    process.exitCode = 0;
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  write('ready', { socket: listener.path, uid: args.wardendUid, wardend: args.wardendSocket });
+}
+
+/** By the kernel's word on who connected. */
+function refusal(socket: Socket, wardendUid: number, open: number): Record<string, unknown> | null {
+  const fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  try {
+    const { uid, pid } = native().peerCredentials(fd);
+    if (uid !== wardendUid) return { uid, pid, why: 'it is not the user of wardend' };
+    return open >= MAX_CONNECTIONS ? { uid, pid, why: 'too many connections' } : null;
+  } catch (error) {
+    return { why: String(error) };
+  }
+}
+
+/** One line of JSON, written before anything else happens. */
+function write(message: string, fields: Readonly<Record<string, unknown>>): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), msg: message, ...fields })}\n`);
+}
+
+main().catch((thrown: unknown) => {
+  const error = startError(thrown);
+  const cause = error.code === 'internal' ? `\n${String(error.cause)}` : '';
+  process.stderr.write(`wardend-spawner: ${error.message}${cause}\n  why: ${error.code}\n  do: ${error.hint}\n`);
+  process.exit(EXIT_CODES[error.kind]);
+});
