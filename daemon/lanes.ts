@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { CommandRunner } from '../src/access/command-runner.ts';
 import type { Lanes } from '../src/access/lanes.ts';
 import { createOpenBaoStore } from '../src/access/openbao-store.ts';
 import { createToolRunner } from '../src/access/process-tool.ts';
@@ -15,13 +14,14 @@ import type { TokenSource } from '../src/openbao/token-source.ts';
 import { Tokens } from '../src/openbao/tokens.ts';
 import { native } from '../src/unix/native.ts';
 import { procConfinement } from './confinement.ts';
-import { createOwnChildRunner } from './runner/own-child.ts';
-import { createValueFiles, userFolders } from './runner/value-files.ts';
+import { chooseRunner } from './runner/choose.ts';
 
 export interface LaneDeps {
   readonly uid: number;
   /** The dev posture's doubles of `bao` and `key-cape` go there. */
   readonly stateDir: string;
+  /** Where wardend-spawner listens; null: commands are children of the daemon's own. */
+  readonly spawner: string | null;
 }
 
 /** Lanes, and what the daemon needs to hand them over to the next world. */
@@ -60,21 +60,21 @@ function hasTools({ routes }: Snapshot): boolean {
 }
 
 /** Opens no connection, and no program but a double is in reach of a bare name. */
-function devLanes(snapshot: Snapshot, { uid, stateDir }: LaneDeps): BuiltLanes {
+function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): BuiltLanes {
   const doubles = join(stateDir, 'doubles');
   if (hasTools(snapshot)) materializeDoubles(doubles, { seed: SEED });
   return {
     store: createSyntheticStore(SEED),
     tools: createToolRunner({ ...ownIds(uid), path: [doubles, ...SYSTEM_PATH], env: {} }),
     confinement: procConfinement,
-    runner: commandRunner(uid),
+    runner: chooseRunner(ownIds(uid), spawner),
     openbao: null,
     tokens: null,
     close: async () => {},
   };
 }
 
-function realLanes(snapshot: Snapshot, { uid }: LaneDeps): BuiltLanes {
+function realLanes(snapshot: Snapshot, { uid, spawner }: LaneDeps): BuiltLanes {
   const { posture, openbao = null } = snapshot.settings;
   const client = openbao === null ? null : connectTo(openbao, posture !== 'prod');
   const login = openbao?.login ?? null;
@@ -93,7 +93,7 @@ function realLanes(snapshot: Snapshot, { uid }: LaneDeps): BuiltLanes {
       env: openbao === null ? {} : toolEnvironment(openbao),
     }),
     confinement: procConfinement,
-    runner: commandRunner(uid),
+    runner: chooseRunner(ownIds(uid), spawner),
     openbao: client,
     tokens,
     async close() {
@@ -101,14 +101,6 @@ function realLanes(snapshot: Snapshot, { uid }: LaneDeps): BuiltLanes {
       await client?.close();
     },
   };
-}
-
-let runner: CommandRunner | null = null;
-
-/** One for the life of the daemon: it hangs on nothing that a reload can change. */
-function commandRunner(uid: number): CommandRunner {
-  runner ??= createOwnChildRunner({ own: ownIds(uid), valueFiles: createValueFiles(userFolders(process.env, uid)) });
-  return runner;
 }
 
 function connectTo(settings: OpenBaoSettings, acceptDoubles: boolean): OpenBaoClient {

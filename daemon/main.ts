@@ -14,6 +14,7 @@ import { createLog } from './log.ts';
 import { modeOf } from './mode.ts';
 import { type ServiceManager, serviceManager } from './notify.ts';
 import { probeSelf } from './self-probe.ts';
+import { SPAWNER_SOCKET } from './spawner/arguments.ts';
 import { startError } from './start-error.ts';
 import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
@@ -43,11 +44,13 @@ async function main(): Promise<void> {
     onFault: (cause) => log.warn({ cause }, 'service manager cannot be told'),
   });
   const found = daemonPaths(process.env, { uid, home: ownHome(), isOwnDir: (path) => isOwnDir(path, uid) });
+  const serves = modeOf(uid, process.env, process.pid);
   const places: Places = {
     configDir: resolve(args.config ?? found.configDir),
     stateDir: resolve(args.state ?? found.stateDir),
     socketPath: resolve(args.socket ?? found.socketPath),
-    mode: modeOf(uid, process.env, process.pid),
+    mode: serves,
+    spawner: args.spawner ?? (serves === 'system' && uid !== 0 ? SPAWNER_SOCKET : null),
   };
   const privateFolder = args.socket === null && found.privateSocketFolder;
   ensurePrivateDir(dirname(places.socketPath), uid, privateFolder);

@@ -41,6 +41,8 @@ export interface Places {
   readonly stateDir: string;
   readonly socketPath: string;
   readonly mode: 'user' | 'system';
+  /** Where wardend-spawner listens, if it is to start the commands. */
+  readonly spawner: string | null;
 }
 
 export interface Daemon {
@@ -73,6 +75,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     clock,
     credentialsDirectory: process.env.CREDENTIALS_DIRECTORY ?? null,
     agentSocket: process.env.SSH_AUTH_SOCK ?? null,
+    spawner: places.spawner,
   };
 
   let worlds: Worlds | null = null;

@@ -16,6 +16,8 @@ export interface WorldDeps {
   readonly clock: Clock;
   readonly credentialsDirectory: string | null;
   readonly agentSocket: string | null;
+  /** Where wardend-spawner listens, if it is to start the commands. */
+  readonly spawner: string | null;
 }
 
 /** A world, and what the daemon needs to hand it over to the next one. */
