@@ -42,13 +42,14 @@ await build({
 const parts = {
   sign: 'client/commands/sign.ts',
   fetch: 'client/commands/fetch.ts',
+  agent: 'client/commands/agent.ts',
   online: 'client/online.ts',
   offline: 'client/offline.ts',
 };
 const apart = {
   name: 'parts-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/(sign|fetch|online|offline)\.ts$/ }, ({ path, importer }) => {
+    onResolve({ filter: /\/(sign|fetch|agent|online|offline)\.ts$/ }, ({ path, importer }) => {
       if (!importer.endsWith('client/commands.ts')) return null;
       return { path: `./warden-${path.replace(/^.*\/|\.ts$/g, '')}.cjs`, external: true };
     });

@@ -160,6 +160,8 @@ if (goal === 'test') {
       'util-linux': 'setpriv',
       postgresql: '/usr/lib/postgresql',
       curl: 'curl',
+      rsync: 'rsync',
+      git: 'git',
       tmux: 'tmux',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',

@@ -39,6 +39,11 @@ export class Args {
     return this.#positionals[index] ?? '';
   }
 
+  /** The words from the nth positional on. */
+  positionals(from: number): readonly string[] {
+    return this.#positionals.slice(from);
+  }
+
   /** In whole seconds; 0 where the option is not given. */
   ttlSeconds(name: string): bigint {
     const text = this.string(name);
@@ -97,9 +102,11 @@ export async function readArgs(command: CommandSpec, words: readonly string[]): 
   });
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
+  let beforeEnd: number | null = null;
   const seeHelp = `see warden help ${command.name}`;
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind === 'option-terminator') beforeEnd = positionals.length;
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     if (option === undefined) throw await unknownOption(token.rawName, Object.keys(options), seeHelp);
@@ -120,14 +127,19 @@ export async function readArgs(command: CommandSpec, words: readonly string[]): 
     else if (option.multiple === true) given.push(token.value ?? '');
     else if (option.type === 'string') throw usageError(`--${token.name} is given twice`, seeHelp);
   }
-  if (!values.has('help')) checkPositionals(command, positionals, seeHelp);
+  if (!values.has('help')) checkPositionals(command, positionals, beforeEnd ?? positionals.length, seeHelp);
   return new Args(command, values, positionals);
 }
 
-function checkPositionals(command: CommandSpec, given: readonly string[], seeHelp: string): void {
+/** `beforeEnd`: how many stand before `--`. */
+function checkPositionals(command: CommandSpec, given: readonly string[], beforeEnd: number, seeHelp: string): void {
   const missing = command.positionals.find((positional, index) => positional.required && given[index] === undefined);
   if (missing !== undefined) throw usageError(`warden ${command.name} needs ${missing.name}`, seeHelp);
-  const extra = given[command.positionals.length];
+  const rest = command.positionals.at(-1)?.rest === true;
+  const extra = rest ? given.slice(0, beforeEnd)[command.positionals.length - 1] : given[command.positionals.length];
+  if (rest && extra !== undefined) {
+    throw usageError(`warden ${command.name} does not take ${quoted(extra)} before --`, `put -- before the command`);
+  }
   if (extra !== undefined) throw usageError(`warden ${command.name} does not take ${quoted(extra)}`, seeHelp);
 }
 

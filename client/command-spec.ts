@@ -15,6 +15,8 @@ export interface OptionSpec {
 export interface PositionalSpec {
   readonly name: string;
   readonly required: boolean;
+  /** Takes all words that are left; only after `--`, so that their options stay theirs. The last one. */
+  readonly rest?: boolean;
   readonly complete?: Completion;
 }
 

@@ -12,9 +12,14 @@ export function printOverview(commands: readonly CommandSpec[], line: (text: str
 
 /** `warden sign ACTOR [options]`. */
 export function usageOf(command: CommandSpec): string {
-  const words = command.positionals.map(({ name, required }) => (required ? name : `[${name}]`));
+  const words = command.positionals.map(({ name, required, rest }) => {
+    if (rest === true) return required ? `-- ${name}…` : `[-- ${name}…]`;
+    return required ? name : `[${name}]`;
+  });
   const hasOptions = Object.keys(command.options).length > 0;
-  return ['warden', command.name, ...words, ...(hasOptions ? ['[options]'] : [])].join(' ');
+  const options = hasOptions ? ['[options]'] : [];
+  const takesRest = command.positionals.at(-1)?.rest === true;
+  return ['warden', command.name, ...(takesRest ? [...options, ...words] : [...words, ...options])].join(' ');
 }
 
 /** `--ttl TTL`, `-o, --out FILE`. */

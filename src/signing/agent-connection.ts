@@ -1,8 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { AgentFault } from '../ssh/agent-fault.ts';
-
-/** What ssh-agent itself accepts and sends at most (AGENT_MAX_LEN). */
-export const MAX_FRAME = 256 * 1024;
+import { MAX_FRAME } from '../ssh/agent-numbers.ts';
 
 /** Bytes of sockaddr_un's path; Node 20 cuts a longer one silently and connects elsewhere. */
 const MAX_PATH = 107;

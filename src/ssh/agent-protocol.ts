@@ -1,5 +1,17 @@
 import type { KeyObject } from 'node:crypto';
 import { AgentFault } from './agent-fault.ts';
+import {
+  ADD_ID_CONSTRAINED,
+  ADD_IDENTITY,
+  EXTENSION_FAILURE,
+  FAILURE,
+  IDENTITIES_ANSWER,
+  REMOVE_IDENTITY,
+  REQUEST_IDENTITIES,
+  SIGN_REQUEST,
+  SIGN_RESPONSE,
+  SUCCESS,
+} from './agent-numbers.ts';
 import { isPrintable } from './key-line.ts';
 import { PRIVATE_CAPACITY, writeCertifiedFields, writePrivateFields } from './private-fields.ts';
 import { type PrivateParts, privateParts, wipeParts } from './private-parts.ts';
@@ -10,16 +22,6 @@ import { WireError, WireReader, WireWriter } from './wire.ts';
  * give what is sent; readers take what came back and throw AgentFault `refused` or `protocol`.
  */
 
-const FAILURE = 5;
-const SUCCESS = 6;
-const REQUEST_IDENTITIES = 11;
-const IDENTITIES_ANSWER = 12;
-const SIGN_REQUEST = 13;
-const SIGN_RESPONSE = 14;
-const ADD_IDENTITY = 17;
-const REMOVE_IDENTITY = 18;
-const ADD_ID_CONSTRAINED = 25;
-const EXTENSION_FAILURE = 28;
 /** Of ssh.com's agent, long ago; agents that speak for it still answer so. */
 const OTHER_FAILURES = [EXTENSION_FAILURE, 30, 102];
 

@@ -13,6 +13,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   access: 'test/openbao',
   fetch: 'test/openbao',
   'openbao setup': 'test/openbao',
+  agent: 'test/agent',
   'double materialize': 'test/doubles',
   'posture promote': 'test/posture/promote.test.ts, at a terminal',
   demo: 'test/cli/demo.test.ts',

@@ -45,6 +45,15 @@ export interface Login {
   readonly log: string;
 }
 
+export interface ListeningSshd {
+  readonly port: number;
+  /** The name in `knownHosts`, for HostKeyAlias. */
+  readonly alias: string;
+  readonly knownHosts: string;
+  /** What all logins logged, once their clients are gone. */
+  close(): Promise<string>;
+}
+
 export const LOGIN_USER = userInfo().username;
 
 /**
@@ -82,6 +91,20 @@ export class Sshd {
 
   /** Logs in with the real ssh as the user who runs the tests. Resolves once both ends are gone. */
   async login(login: LoginOptions): Promise<Login> {
+    const host = await this.listen();
+    let ended: Omit<Login, 'log'>;
+    try {
+      ended = await this.#ssh(login, host.port);
+    } catch (error) {
+      // What sshd still says is of no use then, and may never end.
+      void host.close().catch(() => undefined);
+      throw error;
+    }
+    return { ...ended, log: await host.close() };
+  }
+
+  /** Serves any number of logins on a port of its own, for the clients that a test starts itself. */
+  async listen(): Promise<ListeningSshd> {
     const server = createServer({ pauseOnConnect: true });
     const served: Promise<string>[] = [];
     server.on('connection', (socket) => served.push(this.#serve(socket)));
@@ -91,12 +114,15 @@ export class Sshd {
     });
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the listener has no port');
-    try {
-      const ended = await this.#ssh(login, address.port);
-      return { ...ended, log: (await Promise.all(served)).join('') };
-    } finally {
-      server.close();
-    }
+    return {
+      port: address.port,
+      alias: HOST,
+      knownHosts: this.#path('known_hosts'),
+      close: async () => {
+        server.close();
+        return (await Promise.all(served)).join('');
+      },
+    };
   }
 
   /** The .pub file of its host key. */
