@@ -1,5 +1,6 @@
 import { WardenError } from '../src/kernel/errors.ts';
 import { clientSockets } from '../src/kernel/paths.ts';
+import { parseTraceparent } from '../src/kernel/traceparent.ts';
 import { Channel } from '../src/rpc/client/channel.ts';
 import { ConnectError, type ConnectFault, connectSocket } from '../src/rpc/client/connect.ts';
 import { usageError } from './args.ts';
@@ -32,7 +33,7 @@ export async function connectDaemon(invocation: Invocation): Promise<Channel> {
   const faults: ConnectError[] = [];
   for (const path of socketsToTry(invocation)) {
     try {
-      return new Channel(await connectSocket(path, CONNECT_MS), path);
+      return new Channel(await connectSocket(path, CONNECT_MS), path, traceHeader(invocation));
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
       faults.push(error);
@@ -43,6 +44,12 @@ export async function connectDaemon(invocation: Invocation): Promise<Channel> {
   const telling = faults.find(({ fault }) => fault !== 'missing') ?? faults[0];
   const hint = telling === undefined ? undefined : HINTS[telling.fault];
   throw new WardenError('daemon_unreachable', `no daemon at ${tried}`, hint === undefined ? {} : { hint });
+}
+
+/** The trace that this command is part of, where its environment names a valid one (TRACEPARENT). */
+function traceHeader({ env }: Invocation): Record<string, string> {
+  const { TRACEPARENT: traceparent = '' } = env;
+  return parseTraceparent(traceparent) === null ? {} : { traceparent };
 }
 
 /** Runs `use` with a channel and closes it. */

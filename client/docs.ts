@@ -46,6 +46,7 @@ const HEAD = [
   '| `WARDEN_POLICY_SUBJECT` | the subject that the decision point is asked about; must be among the allowed subjects of the actor |',
   '| `WARDEN_ID_TOKEN` | a signed ID token, as `--id-token-file` |',
   '| `SSH_AUTH_SOCK` | the ssh-agent of `issue --agent`, and of `sign` where there is no key file |',
+  '| `TRACEPARENT` | the trace that the command is part of, as the W3C writes it; what is not valid is ignored |',
   '| `NO_COLOR` | no colour; there is none off a terminal anyway |',
   '| `WARDEN_DEBUG` | the stack of an error, for a report |',
   '',

@@ -12,6 +12,7 @@ export function logRequest({ method, context, error, durationMs }: RequestEnd, l
   const fields = {
     method,
     request_id: context?.requestId ?? error?.details.requestId,
+    trace_id: context?.trace.traceId,
     uid: caller?.uid,
     pid: caller?.pid,
     ms: Math.round(durationMs * 100) / 100,

@@ -69,7 +69,7 @@ const MAY_VALIDATE =
 
 /** Decisions: values in, values out. */
 const PURE = [
-  /^src\/kernel\/(errors|reason|duration|posture|paths|secret)\.ts$/,
+  /^src\/kernel\/(errors|traceparent|reason|duration|posture|paths|secret)\.ts$/,
   /^src\/ssh\/(?!agent-client)/,
   /^src\/callers\//,
   /^src\/inventory\//,

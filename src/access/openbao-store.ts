@@ -68,13 +68,14 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
         throw errorOfOwner(error, { path: 'auth', as: 'daemon' });
       }
     },
-    async read({ lane, location, fields, authority, signal }) {
+    async read({ lane, location, fields, authority, correlation, signal }) {
       const path = storePath(lane, location);
       try {
         const answer = await call(authority, {
           method: 'GET',
           path: apiPath(path),
           once: lane === 'openbao-dynamic',
+          correlation,
           signal,
         });
         try {
@@ -88,12 +89,19 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
         throw errorOfOwner(error, { path, as: authority.as });
       }
     },
-    async wrap(fields, seconds, { authority, signal }) {
+    async wrap(fields, seconds, { authority, correlation, signal }) {
       const path = 'sys/wrapping/wrap';
       try {
         // As text and not as secrets, whose ends a request body trims.
         const body = Object.fromEntries([...fields].map(([name, value]) => [name, value.reveal().toString('utf8')]));
-        const { wrapped } = await wrapCall(authority, { method: 'POST', path, body, wrapSeconds: seconds, signal });
+        const { wrapped } = await wrapCall(authority, {
+          method: 'POST',
+          path,
+          body,
+          wrapSeconds: seconds,
+          correlation,
+          signal,
+        });
         if (wrapped === null) throw new OpenBaoFault('answer', 'the answer holds no wrapping token');
         return { token: wrapped.token, ttlSeconds: wrapped.ttlSeconds };
       } catch (error) {

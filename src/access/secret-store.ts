@@ -1,5 +1,6 @@
 import type { EnvPosture } from '../kernel/posture.ts';
 import type { Secret } from '../kernel/secret.ts';
+import type { Correlation } from '../kernel/trace.ts';
 import type { Location } from './route.ts';
 
 /** With whose authority the store is asked. A caller's token is for this one request: it is not kept. */
@@ -11,6 +12,8 @@ export interface ReadRequest {
   /** Among the location's fields. Nothing else that is at the path is kept. */
   readonly fields: readonly string[];
   readonly authority: Authority;
+  /** For the store's own records. */
+  readonly correlation?: Correlation | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -3,6 +3,7 @@ import type { Actor } from '../inventory/actor.ts';
 import { WardenError } from '../kernel/errors.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
 import type { Secret } from '../kernel/secret.ts';
+import type { Correlation } from '../kernel/trace.ts';
 import type { Lanes } from './lanes.ts';
 import { locationFor, type Route } from './route.ts';
 import type { Authority, ReadEvidence, ReadRequest, WrappedSecret } from './secret-store.ts';
@@ -19,6 +20,8 @@ export interface WalkRequest {
   readonly token: Secret | null;
   /** 0: the values themselves. */
   readonly wrapSeconds: number;
+  /** For the owner's own records. */
+  readonly correlation?: Correlation | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -43,11 +46,11 @@ export function walkRoute(lanes: Lanes, request: WalkRequest): Promise<Walked> {
 }
 
 async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest['lane']): Promise<Walked> {
-  const { route, posture, fields, wrapSeconds, signal } = walk;
+  const { route, posture, fields, wrapSeconds, correlation, signal } = walk;
   const location = locationFor(route, posture);
   if (store === null || location === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
   const authority = authorityOf(walk, store.double);
-  const read: ReadRequest = { lane, location, fields, authority, signal };
+  const read: ReadRequest = { lane, location, fields, authority, correlation, signal };
   const { fields: values, evidence } = await store.read(read);
   const dispose = (): void => {
     for (const value of values.values()) value.dispose();

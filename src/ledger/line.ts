@@ -60,6 +60,7 @@ const ENTRY_FIELDS = {
   break_glass: 'boolean',
   count: 'number',
   changes: 'strings',
+  trace_id: 'string',
   action: 'string',
   revoked: 'strings',
 } as const satisfies Record<keyof LedgerEntry, FieldType>;

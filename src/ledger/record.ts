@@ -56,6 +56,8 @@ export interface LedgerEntry {
   readonly count?: number;
   /** Of a reload: who gained and who lost what, in words. */
   readonly changes?: readonly string[];
+  /** W3C trace id, 32 hex digits. */
+  readonly trace_id?: string;
   /** Of a revocation or a lockdown: in force, or taken back. */
   readonly action?: 'set' | 'lift';
   /** Of a revocation: one `<what> <until> <value>` each; see `src/revocation/change.ts`. */

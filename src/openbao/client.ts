@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DOUBLE_HEADER, faultOfContent } from '../http/answer.ts';
 import type { PoolAnswer, PoolRequest, PoolStats } from '../http/pool.ts';
 import type { Secret } from '../kernel/secret.ts';
+import type { Correlation } from '../kernel/trace.ts';
 import { EMPTY_ANSWER, type OpenBaoAnswer, parseJson, readEnvelope, readErrors } from './answer.ts';
 import { type BodyFields, encodeBody, safeText, tokenHeader } from './encode.ts';
 import { OpenBaoFault, openBao } from './fault.ts';
@@ -30,6 +31,8 @@ export interface OpenBaoRequest {
   readonly wrapSeconds?: number;
   /** Reading that makes something (a lease): never asked twice by itself. */
   readonly once?: boolean;
+  /** Sent as X-Request-ID and traceparent: OpenBao's audit log can be told to keep them. */
+  readonly correlation?: Correlation | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,7 +75,7 @@ export function createClient(options: ClientOptions): OpenBaoClient {
     return new OpenBaoFault('untrusted', 'a double answers where the real OpenBao is wanted');
   }
 
-  function toPool({ method, path, token, body, wrapSeconds, once, signal }: OpenBaoRequest): PoolRequest {
+  function toPool({ method, path, token, body, wrapSeconds, once, correlation, signal }: OpenBaoRequest): PoolRequest {
     return {
       // Proxies do not all let LIST through; OpenBao takes this for it.
       method: method === 'LIST' ? 'GET' : method,
@@ -81,6 +84,9 @@ export function createClient(options: ClientOptions): OpenBaoClient {
         ...inNamespace,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(wrapSeconds === undefined ? {} : { 'x-vault-wrap-ttl': `${wrapSeconds}s` }),
+        ...(correlation === undefined
+          ? {}
+          : { 'x-request-id': correlation.requestId, traceparent: correlation.traceparent }),
         ...tokenHeader(token),
       }),
       ...(body === undefined ? {} : { body: encodeBody(body) }),

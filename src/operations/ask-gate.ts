@@ -3,7 +3,7 @@ import { PolicyFault } from '../policy/decision-point.ts';
 import { denial } from '../policy/denial.ts';
 import { ruleOnFault } from '../policy/fault-rule.ts';
 import { isAdministrator } from './authorised-actor.ts';
-import type { RequestContext } from './context.ts';
+import { correlationOf, type RequestContext } from './context.ts';
 import type { Trail } from './trail.ts';
 
 export interface GateOutcome {
@@ -29,14 +29,14 @@ export async function askGate(
   trail: Trail,
   gated: 'host' | PolicyQuestion['action'] = question.action,
 ): Promise<GateOutcome> {
-  const { world, requestId, signal } = context;
+  const { world, signal } = context;
   const { policy } = world.snapshot.settings;
   if (world.gate === null || !policy.gate.includes(gated)) {
     trail.note({ policy_effect: 'not_asked' });
     return NOT_ASKED;
   }
   try {
-    const decision = await world.gate.decide(question, { requestId, signal });
+    const decision = await world.gate.decide(question, { ...correlationOf(context), signal });
     trail.note({
       policy_effect: decision.effect,
       policy_cached: decision.cached,

@@ -3,6 +3,7 @@ import type { AttestedConnection } from '../callers/connection.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RequestId } from '../kernel/request-id.ts';
+import { type Correlation, type Trace, traceparent } from '../kernel/trace.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { BreakGlass } from '../policy/break-glass.ts';
 import type { ClaimsVerifier } from '../policy/claims.ts';
@@ -48,9 +49,15 @@ export interface Counters {
 /** One request: who asks, under which world, until when. */
 export interface RequestContext {
   readonly requestId: RequestId;
+  readonly trace: Trace;
   readonly connection: AttestedConnection;
   readonly world: World;
   readonly services: Services;
   /** Aborts when the client goes away or its deadline passes. */
   readonly signal: AbortSignal;
+}
+
+/** What outside systems are told of a request. */
+export function correlationOf({ requestId, trace }: Pick<RequestContext, 'requestId' | 'trace'>): Correlation {
+  return { requestId, traceparent: traceparent(trace) };
 }

@@ -7,7 +7,7 @@ import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
 import type { LedgerEntry, LedgerReceipt } from '../ledger/record.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
-import type { RequestContext } from './context.ts';
+import { correlationOf, type RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import {
   allowedRoute,
@@ -102,6 +102,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
       caller: connection.caller,
       token: input.token,
       wrapSeconds: input.wrapSeconds,
+      correlation: correlationOf(context),
       signal,
     });
     trail.note(ownerEvidence(walked.evidence));

@@ -11,7 +11,7 @@ import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { askGate } from './ask-gate.ts';
 import { callerMatches, isAdministrator } from './authorised-actor.ts';
 import { checkPurpose } from './check-purpose.ts';
-import type { RequestContext } from './context.ts';
+import { correlationOf, type RequestContext } from './context.ts';
 import { rfc3339, type SignOutput } from './sign.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
@@ -86,7 +86,7 @@ export async function signHost(input: SignHostInput, context: RequestContext): P
       posture: settings.posture,
     });
     const blob = await world.authority.certify(finished, {
-      requestId,
+      ...correlationOf(context),
       signal,
       note: (evidence) => trail.note(evidence),
     });

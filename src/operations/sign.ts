@@ -12,7 +12,7 @@ import { askGate, type GateOutcome } from './ask-gate.ts';
 import { authorisedActor } from './authorised-actor.ts';
 import { checkCeilingAfterGate } from './ceiling.ts';
 import { checkPurpose } from './check-purpose.ts';
-import type { RequestContext } from './context.ts';
+import { correlationOf, type RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
@@ -104,7 +104,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
       posture: settings.posture,
     });
     const blob = await world.authority.certify(finished, {
-      requestId,
+      ...correlationOf(context),
       signal,
       note: (evidence) => trail.note(evidence),
     });

@@ -42,6 +42,7 @@ export class Trail {
       caller: ledgerCaller(this.#context.connection),
       posture: snapshot.settings.posture,
       generation: snapshot.generation,
+      trace_id: this.#context.trace.traceId,
       ...this.#known,
       ...more,
     };

@@ -4,6 +4,8 @@ import type { Decision, PolicyQuestion } from './decision.ts';
 export interface AskContext {
   /** Sent as X-Request-ID. */
   readonly requestId: string;
+  /** Sent as the header of that name. */
+  readonly traceparent?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -18,9 +18,16 @@ export function createFlexAuth(client: HttpClient): DecisionPoint {
   const { basePath } = client.endpoint;
   return {
     double: false,
-    async decide(question, { requestId, signal }) {
+    async decide(question, { requestId, traceparent, signal }) {
       const body = flexAuthBody(question);
-      const answer = await client.json({ method: 'POST', path: `${basePath}/v1/check`, body, requestId, signal });
+      const answer = await client.json({
+        method: 'POST',
+        path: `${basePath}/v1/check`,
+        body,
+        requestId,
+        traceparent,
+        signal,
+      });
       return flexAuthDecision(answer.json, requestId);
     },
     ready: (signal) => client.healthOk({ method: 'GET', path: `${basePath}/healthz`, signal }),

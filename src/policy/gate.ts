@@ -99,7 +99,7 @@ export function createGate(settings: PolicySettings, deps: GateDeps): Gate {
       }
       const { epoch } = cache;
       return flights.run(key, context.signal, async (signal) => {
-        const decision = await ask(question, { requestId: context.requestId, signal });
+        const decision = await ask(question, { ...context, signal });
         cache.put(key, decision, epoch);
         return decision;
       });

@@ -38,6 +38,7 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: string;
   readonly requestId?: string;
+  readonly traceparent?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -93,6 +94,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         'user-agent': 'wardend',
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(request.requestId === undefined ? {} : { 'x-request-id': request.requestId }),
+        ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
         ...(bearer === null ? {} : { authorization: await authorization(bearer) }),
       }),
       body: request.body,

@@ -3,6 +3,7 @@ import type { AttestedConnection } from '../callers/connection.ts';
 import type { Admission, CallerLimits } from '../callers/rate-limit.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { newRequestId } from '../kernel/request-id.ts';
+import { traceOf } from '../kernel/trace.ts';
 import type { LedgerKind } from '../ledger/record.ts';
 import type { RequestContext, Services, World } from '../operations/context.ts';
 import { ledgerCaller } from '../operations/trail.ts';
@@ -41,6 +42,7 @@ export interface MethodName {
 }
 
 interface AnyCall {
+  readonly metadata: Metadata;
   getPeer(): string;
   on(event: 'cancelled', listener: () => void): unknown;
   off(event: 'cancelled', listener: () => void): unknown;
@@ -77,7 +79,14 @@ async function admit(
   const { services } = deps;
   services.counters.requestsInFlight += 1;
   return {
-    context: { requestId: newRequestId(), connection, world, services, signal: aborter.signal },
+    context: {
+      requestId: newRequestId(),
+      trace: traceOf(call.metadata.get('traceparent')),
+      connection,
+      world,
+      services,
+      signal: aborter.signal,
+    },
     release: () => {
       // grpc-js says `cancelled` of a call that has ended, too; an abort then is dear and tells nobody anything.
       call.off('cancelled', onCancelled);

@@ -10,6 +10,8 @@ export interface AuthorityKey {
 
 export interface CertifyContext {
   readonly requestId: string;
+  /** For outside systems. */
+  readonly traceparent?: string;
   readonly signal?: AbortSignal;
   /** Takes evidence as it comes about, whether a certificate comes of it or not. */
   readonly note?: (evidence: AuthorityEvidence) => void;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ActorType } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
+import type { Correlation } from '../kernel/trace.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
 import { apiPath } from '../openbao/path.ts';
 import { callAsDaemon, closeSession, type OpenBaoSession, sessionReady } from '../openbao/session.ts';
@@ -59,6 +60,7 @@ export class OpenBaoAuthority implements CertificateAuthority {
         method: 'POST',
         path,
         body: signBody(plan),
+        correlation: correlationOf(context),
         signal: context.signal,
       });
       context.note?.({
@@ -102,6 +104,10 @@ function roleOf({ actorType, openbaoRole }: CertificatePlan, ssh: OpenBaoAuthori
   if (actorType !== 'host') return openbaoRole ?? ssh.roles[actorType];
   if (typeof ssh.host_role === 'string') return ssh.host_role;
   throw new WardenError('host_unsupported', 'the authority has no role that signs for hosts');
+}
+
+function correlationOf({ requestId, traceparent }: CertifyContext): Correlation | undefined {
+  return traceparent === undefined ? undefined : { requestId, traceparent };
 }
 
 /** Exactly what was planned. The engine's serial is its own, and its window begins at a time of its own. */

@@ -36,14 +36,16 @@ const HTTP_STATUS_OK = 200;
 export class Channel {
   readonly #session: ClientHttp2Session;
   readonly #path: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #closed: Promise<unknown>;
   #lost: Error | null = null;
   readonly #handshakeTimer: NodeJS.Timeout;
   #asking: NodeJS.Timeout | undefined;
 
-  /** Takes the socket over. `path` is for messages only. */
-  constructor(socket: Socket, path: string) {
+  /** Takes the socket over. `path` is for messages only; `headers` go with each call. */
+  constructor(socket: Socket, path: string, headers: Readonly<Record<string, string>> = {}) {
     this.#path = path;
+    this.#headers = headers;
     this.#session = connect('http://localhost', { createConnection: () => socket });
     this.#handshakeTimer = setTimeout(() => {
       this.#lost ??= this.#unreachable('did not answer as a gRPC server does');
@@ -144,6 +146,7 @@ export class Channel {
       ':path': path,
       'content-type': 'application/grpc+proto',
       te: 'trailers',
+      ...this.#headers,
       ...(deadlineMs !== null && { 'grpc-timeout': grpcTimeout(deadlineMs) }),
     };
     const call = this.#session.request(headers, { endStream: false });
