@@ -60,6 +60,9 @@ const client = {
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
+  // White space costs start-up too; names stay, for stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
   // import() of a part becomes require(): the ESM loader is not worth its start-up here.
   supported: { 'dynamic-import': false },
   // Where a bundle looks for what is not in it (koffi).

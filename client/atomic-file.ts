@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -55,7 +54,8 @@ export function checkWritable(path: string): void {
 
 /** Makes a file beside `path` and removes it, unless `use` says that it is gone. */
 function withTemporary(path: string, mode: number, use: (fd: number, temporary: string) => 'gone' | 'there'): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+  // O_EXCL sees to it that the file is ours; the name need only be nobody else's by accident.
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${process.hrtime.bigint()}.tmp`);
   // With a handler a signal waits until this synchronous stretch is over.
   const interrupted = (): void => process.exit(130);
   process.on('SIGINT', interrupted);

@@ -6,9 +6,10 @@ import { type LedgerFilter, queryLedger } from '../src/ledger/query.ts';
 import { type QueryLedgerRequest, WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from './args.ts';
 import { whyFile } from './bounded-file.ts';
-import { socketsToTry, withDaemon } from './connect.ts';
+import { withDaemon } from './connect.ts';
 import type { Invocation } from './invocation.ts';
 import { stateFolder } from './paths.ts';
+import { socketsToTry } from './reach-daemon.ts';
 
 /**
  * The state folder of --state, else that of the daemon whose socket was named, else the one that a daemon of this machine

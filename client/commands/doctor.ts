@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { usageError } from '../args.ts';
 import { namedConfigFolder } from '../config-offline.ts';
-import { socketsToTry } from '../connect.ts';
 import { type Check, exitCodeOf, unknown } from '../doctor/check.ts';
 import { clocksOfHosts } from '../doctor/clock.ts';
 import { gatherDaemon } from '../doctor/gather-daemon.ts';
@@ -16,6 +15,7 @@ import { judgeClock, judgeGate, judgeStore } from '../doctor/judge-outside.ts';
 import { printChecks } from '../doctor/print.ts';
 import type { Invocation } from '../invocation.ts';
 import { stateFolder } from '../paths.ts';
+import { socketsToTry } from '../reach-daemon.ts';
 
 /** 0 healthy, 1 with findings, 2 where there is nothing to look at. */
 export async function run(invocation: Invocation): Promise<number> {

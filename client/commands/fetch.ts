@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { WardenError } from '../../src/kernel/errors.ts';
 import type { FetchEvidence, FetchResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from '../args.ts';
+import { askDaemon } from '../ask-daemon.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
-import { withDaemon } from '../connect.ts';
 import { FETCH } from '../fetch-method.ts';
 import { readFetchRequest } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
@@ -27,7 +27,7 @@ export async function run(invocation: Invocation): Promise<number> {
 
   let answer: FetchResponse;
   try {
-    answer = await withDaemon(invocation, (channel) => channel.unary(FETCH.service, FETCH.method, request));
+    answer = await askDaemon(invocation, FETCH, request);
   } finally {
     request.openbaoToken.fill(0);
   }

@@ -1,6 +1,6 @@
 import { usageError } from '../args.ts';
+import { askDaemon } from '../ask-daemon.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
-import { withDaemon } from '../connect.ts';
 import { evidenceJson, printEvidence, readSignResponse, shortTime } from '../evidence.ts';
 import { findKey } from '../find-key.ts';
 import type { Invocation } from '../invocation.ts';
@@ -32,7 +32,7 @@ export async function run(invocation: Invocation): Promise<number> {
     }
   }
 
-  const response = await withDaemon(invocation, (channel) => channel.unary(SIGN.service, SIGN.method, request));
+  const response = await askDaemon(invocation, SIGN, request);
   const { certificate, evidence } = readSignResponse(response);
   if (target !== null)
     writeAtomically({ path: target, bytes: `${certificate}\n`, mode: 0o644, replace: true, durable: false });

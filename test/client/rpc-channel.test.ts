@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { Metadata, Server, ServerCredentials, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { WardenError } from '../../src/kernel/errors.ts';
-import { Channel, grpcTimeout } from '../../src/rpc/client/channel.ts';
+import { type CallOptions, grpcTimeout, type Method } from '../../src/rpc/client/answers.ts';
+import { Channel } from '../../src/rpc/client/channel.ts';
 import { ConnectError, connectSocket } from '../../src/rpc/client/connect.ts';
 import { RpcError } from '../../src/rpc/client/rpc-error.ts';
+import { singleCall } from '../../src/rpc/client/single-call.ts';
 import { type GeneratedService, toServiceDefinition } from '../../src/rpc/definition.ts';
 import { toWireError } from '../../src/rpc/error-details.ts';
 import {
@@ -33,7 +35,7 @@ afterEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function open(path: string): Promise<Channel> {
+async function openChannel(path: string): Promise<Channel> {
   const channel = new Channel(await connectSocket(path, 2_000), path);
   opened.push(channel);
   return channel;
@@ -46,24 +48,39 @@ async function caught(promise: Promise<unknown>): Promise<Error> {
   );
 }
 
-describe('against grpc-js with the generated definitions', () => {
-  type Handlers = Record<string, (call: never, callback: never) => void>;
+interface Asker {
+  unary<Req, Res>(service: string, method: Method<Req, Res>, request: Req, options?: CallOptions): Promise<Res>;
+}
 
-  async function serve(handlers: Handlers): Promise<string> {
-    const path = join(folder, `grpc-${++sockets}.sock`);
-    const server = new Server();
-    const definition = toServiceDefinition(WardenDefinition as unknown as GeneratedService);
-    const chosen = Object.fromEntries(Object.entries(definition).filter(([name]) => name in handlers));
-    server.addService(chosen, handlers as never);
-    await new Promise<void>((resolve, reject) =>
-      server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
-        error ? reject(error) : resolve(),
-      ),
-    );
-    servers.push(() => server.forceShutdown());
-    return path;
-  }
+/** Both ways in which `warden` asks; the second makes a connection for each call. */
+const WAYS: readonly (readonly [string, (path: string) => Promise<Asker>])[] = [
+  ['a channel', openChannel],
+  [
+    'a single call',
+    async (path) => ({
+      unary: async (...question) => singleCall(await connectSocket(path, 2_000), path, ...question),
+    }),
+  ],
+];
 
+type Handlers = Record<string, (call: never, callback: never) => void>;
+
+async function serve(handlers: Handlers): Promise<string> {
+  const path = join(folder, `grpc-${++sockets}.sock`);
+  const server = new Server();
+  const definition = toServiceDefinition(WardenDefinition as unknown as GeneratedService);
+  const chosen = Object.fromEntries(Object.entries(definition).filter(([name]) => name in handlers));
+  server.addService(chosen, handlers as never);
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    ),
+  );
+  servers.push(() => server.forceShutdown());
+  return path;
+}
+
+describe.each(WAYS)('%s against grpc-js with the generated definitions', (_way, open) => {
   type Unary = (call: ServerUnaryCall<SignRequest, SignResponse>, done: (e: unknown, v?: SignResponse) => void) => void;
   const sign = (handler: Unary) => serve({ Sign: handler as never });
 
@@ -177,7 +194,9 @@ describe('against grpc-js with the generated definitions', () => {
     expect(remaining).toBeGreaterThan(0);
     expect(remaining).toBeLessThanOrEqual(300);
   });
+});
 
+describe('a channel as a stream', () => {
   test('a stream gives every message in order, then ends', async () => {
     const path = await serve({
       QueryLedger: ((call: ServerWritableStream<QueryLedgerRequest, LedgerRecord>) => {
@@ -186,7 +205,11 @@ describe('against grpc-js with the generated definitions', () => {
       }) as never,
     });
     const seen: bigint[] = [];
-    for await (const record of (await open(path)).stream(fullName, methods.queryLedger, QueryLedgerRequest.create())) {
+    for await (const record of (await openChannel(path)).stream(
+      fullName,
+      methods.queryLedger,
+      QueryLedgerRequest.create(),
+    )) {
       seen.push(record.seq);
     }
     expect(seen).toHaveLength(500);
@@ -203,7 +226,7 @@ describe('against grpc-js with the generated definitions', () => {
     const seen: bigint[] = [];
     const error = await caught(
       (async () => {
-        for await (const record of (await open(path)).stream(
+        for await (const record of (await openChannel(path)).stream(
           fullName,
           methods.queryLedger,
           QueryLedgerRequest.create(),
@@ -227,7 +250,7 @@ describe('against grpc-js with the generated definitions', () => {
         call.write({ seq: 1n, json: '{}' });
       }) as never,
     });
-    const stream = (await open(path)).stream(fullName, methods.queryLedger, QueryLedgerRequest.create(), {
+    const stream = (await openChannel(path)).stream(fullName, methods.queryLedger, QueryLedgerRequest.create(), {
       deadlineMs: null,
     });
     for await (const record of stream) {
@@ -238,7 +261,7 @@ describe('against grpc-js with the generated definitions', () => {
   });
 });
 
-describe('against what is no daemon', () => {
+describe.each(WAYS)('%s against what is no daemon', (_way, open) => {
   async function listen(server: NetServer | Http2Server): Promise<string> {
     const path = join(folder, `raw-${++sockets}.sock`);
     await new Promise<void>((resolve) => server.listen(path, resolve));

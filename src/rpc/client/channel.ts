@@ -7,27 +7,21 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { WardenError } from '../../kernel/errors.ts';
+import {
+  brokenAnswer,
+  type CallOptions,
+  callHeaders,
+  checkStatus,
+  DEFAULT_DEADLINE_MS,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  decode,
+  HANDSHAKE_MS,
+  isGrpc,
+  type Method,
+  tooLate,
+  unreachable,
+} from './answers.ts';
 import { FrameReader, FramingError, frame } from './framing.ts';
-
-/** What ts-proto generates for one method; `requestType` and `responseType` are its message codecs. */
-export interface Method<Request, Response> {
-  readonly name: string;
-  readonly requestType: { encode(message: Request): { finish(): Uint8Array } };
-  readonly responseType: { decode(bytes: Uint8Array): Response };
-}
-
-export interface CallOptions {
-  /** Milliseconds for the whole call; null only for streams that go on. Default 30 s. */
-  readonly deadlineMs?: number | null;
-  /** Of one answer. Default 4 MiB, as gRPC's own. */
-  readonly maxMessageBytes?: number;
-}
-
-const DEFAULT_DEADLINE_MS = 30_000;
-const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-/** A daemon sends its settings at once; whatever does not is stuck, or is no daemon. */
-const HANDSHAKE_MS = 5_000;
-const HTTP_STATUS_OK = 200;
 
 /**
  * gRPC over one HTTP/2 connection on a connected socket: unary and server-streaming calls, which is all that
@@ -48,7 +42,7 @@ export class Channel {
     this.#headers = headers;
     this.#session = connect('http://localhost', { createConnection: () => socket });
     this.#handshakeTimer = setTimeout(() => {
-      this.#lost ??= this.#unreachable('did not answer as a gRPC server does');
+      this.#lost ??= unreachable(this.#path, 'did not answer as a gRPC server does');
       this.#session.destroy();
     }, HANDSHAKE_MS);
     this.#session.once('remoteSettings', () => clearTimeout(this.#handshakeTimer));
@@ -56,7 +50,10 @@ export class Channel {
     this.#session.once('close', () => clearTimeout(this.#handshakeTimer));
     this.#session.on('error', (error: NodeJS.ErrnoException) => {
       const garbage = error.code?.startsWith('ERR_HTTP2') === true;
-      this.#lost ??= this.#unreachable(garbage ? 'does not speak gRPC' : 'closed the connection before it answered');
+      this.#lost ??= unreachable(
+        this.#path,
+        garbage ? 'does not speak gRPC' : 'closed the connection before it answered',
+      );
     });
   }
 
@@ -90,7 +87,7 @@ export class Channel {
     call.on('response', (headers, flags) => {
       answer.headers = headers;
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) answer.trailers = headers;
-      if (!isGrpc(headers)) fail(this.#unreachable('does not speak gRPC'));
+      if (!isGrpc(headers)) fail(unreachable(this.#path, 'does not speak gRPC'));
     });
     call.on('trailers', (trailers) => {
       answer.trailers = trailers;
@@ -122,7 +119,7 @@ export class Channel {
   keepAsking(everyMs: number, withinMs: number): void {
     this.#asking = setInterval(() => {
       const late = setTimeout(() => {
-        this.#lost ??= this.#unreachable('stopped answering');
+        this.#lost ??= unreachable(this.#path, 'stopped answering');
         this.#session.destroy();
       }, withinMs);
       const asked = !this.#session.destroyed && this.#session.ping(() => clearTimeout(late));
@@ -140,16 +137,8 @@ export class Channel {
   }
 
   #open(path: string, deadlineMs: number | null): ClientHttp2Stream {
-    if (this.#session.destroyed) throw this.#lost ?? this.#unreachable('closed the connection');
-    const headers = {
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc+proto',
-      te: 'trailers',
-      ...this.#headers,
-      ...(deadlineMs !== null && { 'grpc-timeout': grpcTimeout(deadlineMs) }),
-    };
-    const call = this.#session.request(headers, { endStream: false });
+    if (this.#session.destroyed) throw this.#lost ?? unreachable(this.#path, 'closed the connection');
+    const call = this.#session.request(callHeaders(path, deadlineMs, this.#headers), { endStream: false });
     // A late error has been told already by whoever iterates; without a listener it would end the process.
     call.on('error', () => {});
     return call;
@@ -158,67 +147,13 @@ export class Channel {
   async #finish(answer: Answer, reader: FrameReader): Promise<void> {
     // Calls end a moment before their session says why.
     if (answer.trailers === null && this.#session.destroyed) await this.#closed;
-    if (answer.trailers === null) throw this.#lost ?? this.#unreachable('ended the connection without an answer');
-    const status = statusOf(answer.trailers);
-    if (status === null) throw brokenAnswer('no status');
-    if (status !== 0) {
-      // Only a failed call pays for reading google.rpc.Status.
-      const { errorOf } = await import('./trailers.ts');
-      throw errorOf(status, answer.trailers);
-    }
+    if (answer.trailers === null) throw this.#lost ?? unreachable(this.#path, 'ended the connection without an answer');
+    await checkStatus(answer.trailers);
     if (reader.incomplete) throw brokenAnswer('half a message');
-  }
-
-  #unreachable(what: string): WardenError {
-    return new WardenError('daemon_unreachable', `what listens at ${this.#path} ${what}`, {
-      hint: 'see the log of the daemon, and whether the socket is its own',
-    });
   }
 }
 
 interface Answer {
   headers: IncomingHttpHeaders | null;
   trailers: IncomingHttpHeaders | null;
-}
-
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  const type = headers['content-type'];
-  return (
-    Number(headers[':status']) === HTTP_STATUS_OK && typeof type === 'string' && type.startsWith('application/grpc')
-  );
-}
-
-/** The number in `grpc-status`; null where there is none or it is no status. */
-function statusOf(headers: IncomingHttpHeaders): number | null {
-  const text = headers['grpc-status'];
-  if (typeof text !== 'string' || !/^\d{1,2}$/.test(text)) return null;
-  const status = Number(text);
-  return status <= 16 ? status : null;
-}
-
-function decode<Res>(method: Method<never, Res>, message: Buffer): Res {
-  try {
-    return method.responseType.decode(message);
-  } catch (cause) {
-    throw new WardenError('internal', 'the answer of the daemon cannot be read', {
-      cause,
-      hint: 'make daemon and client the same version',
-    });
-  }
-}
-
-/** At most eight digits and a unit, as the protocol has it. */
-export function grpcTimeout(milliseconds: number): string {
-  const whole = Math.max(1, Math.ceil(milliseconds));
-  return whole < 1e8 ? `${whole}m` : `${Math.min(99_999_999, Math.ceil(whole / 1000))}S`;
-}
-
-function tooLate(deadlineMs: number): WardenError {
-  return new WardenError('deadline_exceeded', `no answer within ${deadlineMs / 1000} s`);
-}
-
-function brokenAnswer(what: string): WardenError {
-  return new WardenError('internal', `the answer of the daemon breaks the gRPC protocol: ${what}`, {
-    hint: 'make daemon and client the same version',
-  });
 }

@@ -1,0 +1,60 @@
+import type { Socket } from 'node:net';
+import { WardenError } from '../src/kernel/errors.ts';
+import { clientSockets } from '../src/kernel/paths.ts';
+import { parseTraceparent } from '../src/kernel/traceparent.ts';
+import { ConnectError, type ConnectFault, connectSocket } from '../src/rpc/client/connect.ts';
+import { usageError } from './args.ts';
+import type { Invocation } from './invocation.ts';
+import { pathFacts } from './paths.ts';
+
+const CONNECT_MS = 5_000;
+
+const HINTS: Readonly<Record<ConnectFault, string | undefined>> = {
+  missing: undefined,
+  nobody_listens: undefined,
+  no_permission: "join the socket's group (`socket: group` in warden.yaml), or name another socket with --socket",
+  path_too_long: 'use a shorter path: --socket or WARDEN_SOCKET',
+  timeout: 'see the log of the daemon: it does not take connections',
+  other: 'name the socket of wardend with --socket or WARDEN_SOCKET',
+};
+
+/** The sockets to try, in order: --socket, WARDEN_SOCKET, the user's, the system's. */
+export function socketsToTry({ args, env }: Invocation): string[] {
+  const named = args.string('socket');
+  if (named === '') throw usageError('--socket is empty');
+  return named === undefined ? clientSockets(env, pathFacts(env)) : [named];
+}
+
+export interface ReachedDaemon {
+  readonly socket: Socket;
+  readonly path: string;
+  /** To go with each call. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * A connection to the first daemon that answers. The caller ends it.
+ * @throws WardenError daemon_unreachable naming every socket tried
+ */
+export async function reachDaemon(invocation: Invocation): Promise<ReachedDaemon> {
+  const faults: ConnectError[] = [];
+  for (const path of socketsToTry(invocation)) {
+    try {
+      return { socket: await connectSocket(path, CONNECT_MS), path, headers: traceHeader(invocation) };
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error;
+      faults.push(error);
+    }
+  }
+  const tried = faults.map(({ path, message }) => `${path} (${message})`).join(' nor ');
+  // A socket that is there and says no is nearer to the mend than one that is not there.
+  const telling = faults.find(({ fault }) => fault !== 'missing') ?? faults[0];
+  const hint = telling === undefined ? undefined : HINTS[telling.fault];
+  throw new WardenError('daemon_unreachable', `no daemon at ${tried}`, hint === undefined ? {} : { hint });
+}
+
+/** The trace that this command is part of, where its environment names a valid one (TRACEPARENT). */
+function traceHeader({ env }: Invocation): Record<string, string> {
+  const { TRACEPARENT: traceparent = '' } = env;
+  return parseTraceparent(traceparent) === null ? {} : { traceparent };
+}
