@@ -309,6 +309,30 @@ export const COMMANDS: readonly Command[] = [
     load: () => online('ca'),
   },
   {
+    name: 'ca roll',
+    summary: 'replace the CA key: publish a next one, switch to it, let the former one go',
+    positionals: [],
+    options: {
+      begin: { type: 'boolean', summary: 'make a next key and publish it' },
+      switch: { type: 'boolean', summary: 'sign with the next key, and keep the former one published' },
+      finish: { type: 'boolean', summary: 'publish the former key no more' },
+      status: { type: 'boolean', summary: 'where it stands, and how old the keys are; the default' },
+      next: { type: 'string', value: 'KEY', summary: 'with --begin: this key (FILE, credential:NAME, agent:SHA256:…)' },
+      now: { type: 'boolean', summary: 'with --finish: though certificates of the former key may still be good' },
+      'dry-run': { type: 'boolean', summary: 'show what the step would do, and do nothing' },
+    },
+    notes: [
+      'It edits ca: in warden.yaml and nothing else there; the daemon takes it up by itself.',
+      'Between two steps every host must be given the keys that it shall trust: warden ca --quiet.',
+    ],
+    examples: [
+      { run: 'warden ca roll --begin', says: 'then bring both keys onto every host' },
+      { run: 'warden ca roll --switch', says: 'certificates of the former key stay good' },
+      { run: 'warden ca roll --finish', says: 'once they have expired' },
+    ],
+    load: () => offline('caRoll'),
+  },
+  {
     name: 'actors',
     summary: 'list the actors that you may ask for',
     positionals: [],

@@ -56,7 +56,7 @@ function isThere(path: string): boolean {
 }
 
 /** The user that the daemon would run as: the folder's owner, else whoever asks. */
-function daemonUidOf(dir: string): number {
+export function daemonUidOf(dir: string): number {
   const own = process.getuid?.() ?? 0;
   try {
     return statSync(dir).uid || own;

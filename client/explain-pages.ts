@@ -31,6 +31,14 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
       'Make a role with allow_host_certificates, allow_bare_domains, allow_user_key_ids and the allowed_domains of your hosts, let the daemon sign with it, and name it in openbao.ssh.host_role.',
     ],
   ),
+  roll_out_of_order: page(
+    'A CA key is rolled in three steps, begin, switch and finish, and this one is not the next. Nothing was done.',
+    [
+      'There is no next key to switch to, or no retired key to let go of.',
+      'Certificates of the retired key may still be good, and hosts that stop trusting it would refuse them.',
+    ],
+    ['warden ca roll --status shows where it stands.', 'docs/revocation.md shows a whole roll.'],
+  ),
   locked_down: page(
     'An administrator has locked this daemon down: it releases nothing, to nobody, until that is undone.',
     ['Something is being looked into, and nothing shall leave meanwhile.', 'A lockdown survives restarts.'],

@@ -1,3 +1,4 @@
+import { run as caRoll } from './commands/ca-roll.ts';
 import { run as check } from './commands/check.ts';
 import { run as doctor } from './commands/doctor.ts';
 import { run as doubleFlexAuth } from './commands/double-flex-auth.ts';
@@ -19,6 +20,7 @@ import { run as registryCheck } from './commands/registry-check.ts';
  * client's bytes, which the build puts into a bundle of their own, since every start pays for each byte parsed.
  */
 export const offlineCommands = {
+  caRoll,
   check,
   doctor,
   doubleFlexAuth,

@@ -1,8 +1,10 @@
+import { systemClock } from '../src/kernel/clock.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import type { World } from '../src/operations/context.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
 import type { Health } from '../src/rpc/health.ts';
+import type { AuthorityKey } from '../src/signing/certificate-authority.ts';
 
 export interface DependencyState {
   readonly name: 'ca' | 'policy' | 'openbao' | 'ledger' | 'config';
@@ -78,11 +80,20 @@ export class Probes {
 async function probeAuthority({ authority }: World): Promise<DependencyState> {
   try {
     await authority.ready();
-    return { name: 'ca', state: 'serving', detail: authority.backend, hint: '' };
+    return { name: 'ca', state: 'serving', detail: `${authority.backend}${ages(authority.keys())}`, hint: '' };
   } catch (thrown) {
     const error = asWardenError(thrown);
     return { name: 'ca', state: 'not_serving', detail: error.message, hint: error.hint };
   }
+}
+
+/** How old the keys are, in days: what `warden ca roll` is for. */
+function ages(keys: readonly AuthorityKey[]): string {
+  const now = systemClock.now();
+  const known = keys.flatMap(({ state, since }) =>
+    since === undefined ? [] : [`${state} key of ${Math.max(0, Math.floor((now - since) / 86_400_000))} days`],
+  );
+  return known.length === 0 ? '' : `, ${known.join(', ')}`;
 }
 
 async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> {

@@ -14,7 +14,10 @@ export async function run(invocation: Invocation): Promise<number> {
     return 0;
   }
   for (const authority of authorities) {
-    out.note(`# ${authority.state} · ${authority.fingerprint} · ${authority.backend} · key in ${authority.custody}`);
+    const since = authority.since === undefined ? '' : ` · since ${authority.since.toISOString().slice(0, 10)}`;
+    out.note(
+      `# ${authority.state} · ${authority.fingerprint} · ${authority.backend} · key in ${authority.custody}${since}`,
+    );
     out.line(authority.publicKey);
   }
   if (posture === 'dev') out.note({ text: '# synthetic: a dev CA; trust it in sandboxes only', style: 'yellow' });
@@ -27,6 +30,13 @@ export async function run(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-function toJsonAuthority({ publicKey, fingerprint, state, backend, custody }: Authority): Record<string, unknown> {
-  return { public_key: publicKey, fingerprint, state, backend, custody };
+function toJsonAuthority({
+  publicKey,
+  fingerprint,
+  state,
+  backend,
+  custody,
+  since,
+}: Authority): Record<string, unknown> {
+  return { public_key: publicKey, fingerprint, state, backend, custody, since: since?.toISOString() };
 }

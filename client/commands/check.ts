@@ -1,15 +1,19 @@
 import { resolve } from 'node:path';
 import { placeOf } from '../../src/config/problems.ts';
 import { usageError } from '../args.ts';
-import { loadFolder, namedConfigFolder } from '../config-offline.ts';
+import { checkAuthorityKeys } from '../check-authority.ts';
+import { daemonUidOf, loadFolder, namedConfigFolder } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
 
 /** 0 conforms, 1 with problems, 2 where there is nothing to check. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const checked = await loadFolder(namedConfigFolder(invocation));
-  const { dir, config, problems, empty } = checked;
+  const { dir, empty } = checked;
   if (empty) throw usageError(`there is no config in ${dir}`, 'name a folder with --config, or make one: warden init');
+  const keys = checked.config === null ? null : await checkAuthorityKeys(checked.config, daemonUidOf(dir));
+  const problems = [...checked.problems, ...(keys?.problems ?? [])];
+  const config = problems.length > 0 ? null : checked.config;
   const against = args.string('against');
   let changes: readonly string[] | undefined;
   let compared = '';
@@ -22,14 +26,16 @@ export async function run(invocation: Invocation): Promise<number> {
         : await changesAgainstFolder(config, dir, against);
   }
   if (out.json) {
-    const { hash, actors, warnings } = config ?? {};
+    const { hash, actors } = config ?? {};
+    const warnings = config === null ? undefined : [...config.warnings, ...(keys?.warnings ?? [])];
     out.object({ conforms: config !== null, folder: dir, hash, actors: actors?.size, problems, warnings, changes });
   } else {
     for (const problem of problems) {
       out.line({ text: `${placeOf(problem)}:`, style: 'bold' }, ` ${problem.message}`);
       out.line(`  write: ${problem.hint}`);
     }
-    for (const warning of config?.warnings ?? []) out.line({ text: 'warning: ', style: 'yellow' }, warning);
+    for (const warning of [...(config?.warnings ?? []), ...(keys?.warnings ?? [])])
+      out.line({ text: 'warning: ', style: 'yellow' }, warning);
     if (changes !== undefined) {
       if (changes.length === 0) out.line(`nothing would change against ${compared}`);
       for (const change of changes) out.line(change);

@@ -11,6 +11,7 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...changed('posture', before.posture, after.posture),
     ...changed('backend', before.backend, after.backend),
     ...changed('CA key', before.ca.key, after.ca.key),
+    ...keyFileChange(before.ca, after.ca),
     ...changed('next CA key', before.ca.next ?? 'none', after.ca.next ?? 'none'),
     ...gainedAndLost('retired CA key', before.ca.retired, after.ca.retired).map((line) => `ca: ${line}`),
     ...ACTOR_TYPES.flatMap((type) =>
@@ -30,6 +31,13 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...changed('metrics', before.metrics?.listen ?? 'off', after.metrics?.listen ?? 'off'),
     ...(sameContent(before.openbao ?? null, after.openbao ?? null) ? [] : ['openbao: changed']),
   ];
+}
+
+/** The names are the same and the files are not. */
+function keyFileChange(before: Settings['ca'], after: Settings['ca']): readonly string[] {
+  const { files: was, ...named } = before;
+  const { files: is, ...names } = after;
+  return sameContent(named, names) && !sameContent(was ?? null, is ?? null) ? ['ca: a key file was replaced'] : [];
 }
 
 function policyChanges(before: PolicySettings, after: PolicySettings): readonly string[] {

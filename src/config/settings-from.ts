@@ -19,6 +19,7 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
       key: key(file.ca.key),
       next: file.ca.next === null ? null : key(file.ca.next),
       retired: file.ca.retired.map(key),
+      ...keyFiles([file.ca.key, ...(file.ca.next === null ? [] : [file.ca.next]), ...file.ca.retired].map(key), facts),
     },
     ttlCeilingsSeconds: ceilingsOf(file.ttl_ceilings_hours),
     socket: { mode: Number.parseInt(file.socket.mode, 8), group: socketGroup(file.socket.group, facts, problems) },
@@ -35,6 +36,13 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
     metrics: { listen: file.metrics.listen },
     openbao: file.openbao === undefined ? null : toOpenBao(file.openbao, absolute),
   };
+}
+
+/** So that a key that is replaced under its own name makes another config. Nothing where there are no files (yet). */
+function keyFiles(keys: readonly string[], facts: Facts): Pick<Settings['ca'], 'files'> {
+  const paths = keys.filter((key) => key.startsWith('/'));
+  const files = paths.map((path) => facts.fileIdentity(path) ?? facts.fileIdentity(`${path}.pub`));
+  return files.some((identity) => identity !== null) ? { files } : {};
 }
 
 export function ceilingsOf(hours: WardenFile['ttl_ceilings_hours']): Settings['ttlCeilingsSeconds'] {

@@ -9,7 +9,13 @@ import type { OpenBaoFile } from './schema/openbao.ts';
 export interface Settings {
   readonly posture: EnvPosture;
   readonly backend: 'local' | 'openbao';
-  readonly ca: { readonly key: string; readonly next: string | null; readonly retired: readonly string[] };
+  readonly ca: {
+    readonly key: string;
+    readonly next: string | null;
+    readonly retired: readonly string[];
+    /** Which files these names stood for when the config was read. Absent: none of them was there. */
+    readonly files?: readonly (string | null)[];
+  };
   readonly ttlCeilingsSeconds: Readonly<Record<ActorType, number>>;
   readonly socket: { readonly mode: number; readonly group: number | null };
   /** Null: the daemon's own uid. */

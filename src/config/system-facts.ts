@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import type { Facts } from './facts.ts';
 
 /** A getent that hangs on a dead directory server must not hang the load. */
@@ -25,6 +25,14 @@ export function systemFacts(): Facts {
     realPath: (path) => {
       try {
         return realpathSync(path);
+      } catch {
+        return null;
+      }
+    },
+    fileIdentity: (path) => {
+      try {
+        const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+        return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
       } catch {
         return null;
       }

@@ -78,6 +78,7 @@ export const REASONS = {
   ca_unavailable: unavailable('see `warden status`: the certificate authority does not answer'),
   ca_refused: refused('see the message of the authority'),
   ca_mismatch: unavailable('the authority answered with another certificate than was asked for; nothing was released'),
+  roll_out_of_order: refused('see `warden ca roll --status`'),
   // the ledger and the daemon
   ledger_unavailable: unavailable(
     'make room on the disk of the state folder; nothing is released until the ledger can be written',

@@ -59,12 +59,13 @@ export function toSignResponse(output: SignOutput, { world, requestId }: Request
 export function toAuthorities({ authority, snapshot }: World): GetAuthoritiesResponse {
   return {
     posture: snapshot.settings.posture,
-    authorities: authority.keys().map(({ publicKey, comment, state, custody }) => ({
+    authorities: authority.keys().map(({ publicKey, comment, state, custody, since }) => ({
       publicKey: formatPublicKey(publicKey, comment),
       fingerprint: fingerprint(publicKey.blob),
       state,
       backend: authority.backend,
       custody,
+      since: since === undefined ? undefined : toTimestamp(since),
     })),
   };
 }

@@ -68,6 +68,7 @@ export const STATUS_OF = {
   spawner_unavailable: Status.UNAVAILABLE,
   ca_unavailable: Status.UNAVAILABLE,
   ca_refused: Status.FAILED_PRECONDITION,
+  roll_out_of_order: Status.FAILED_PRECONDITION,
   ca_mismatch: Status.UNAVAILABLE,
   ledger_unavailable: Status.UNAVAILABLE,
   ledger_broken: Status.UNAVAILABLE,

@@ -6,6 +6,8 @@ export interface AuthorityKey {
   readonly comment: string;
   readonly state: 'current' | 'next' | 'retired';
   readonly custody: 'file' | 'credential' | 'agent' | 'openbao' | 'memory';
+  /** When its file was written, in milliseconds since the epoch: its age. Absent where it is in no file. */
+  readonly since?: number;
 }
 
 export interface CertifyContext {

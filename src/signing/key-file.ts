@@ -24,6 +24,8 @@ const MEND: Readonly<Record<KeyFileKind, string>> = {
 export interface KeyFile {
   /** The caller wipes them. */
   readonly bytes: Buffer;
+  /** Milliseconds since the epoch. */
+  readonly writtenAt: number;
   /** Judges mode and owner, once the content has shown what the file is. @throws WardenError config_invalid */
   guard(kind: KeyFileKind): void;
 }
@@ -50,7 +52,8 @@ export async function readKeyFile(path: string, uid: number): Promise<KeyFile> {
     const stats = await handle.stat();
     if (!stats.isFile()) throw invalid(`${path} is not a regular file`, 'name the file that holds the key');
     if (stats.size > MAX_FILE) throw invalid(`${path} is too long for a key`, 'name the file that holds the key');
-    return { bytes: await readAll(handle, stats.size), guard: (kind) => guard(path, stats, kind, uid) };
+    const writtenAt = Math.floor(stats.mtimeMs);
+    return { bytes: await readAll(handle, stats.size), writtenAt, guard: (kind) => guard(path, stats, kind, uid) };
   } finally {
     await handle.close();
   }

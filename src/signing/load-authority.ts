@@ -6,7 +6,7 @@ import { type PrivateKey, parsePrivateKey, publicKeyOfFile } from '../ssh/privat
 import { type PublicKey, parsePublicKeyLine } from '../ssh/public-key.ts';
 import { AgentAuthority } from './agent-authority.ts';
 import type { AuthorityKey, CertificateAuthority } from './certificate-authority.ts';
-import { type KeyFileKind, readKeyFile } from './key-file.ts';
+import { type KeyFile, type KeyFileKind, readKeyFile } from './key-file.ts';
 import { type KeySource, parseKeySetting } from './key-setting.ts';
 import { LocalAuthority } from './local-authority.ts';
 import { checkAuthorityPosture, checkKeyPosture } from './posture-rule.ts';
@@ -50,9 +50,9 @@ export async function loadAuthority(
       accept: (key) => checkKeyPosture(context.posture, key),
     });
   }
-  const key = await loadPrivateKey(pathOf(source, context), source.kind, context.uid);
+  const { key, since } = await loadDatedKey(pathOf(source, context), source.kind, context.uid);
   refuseSame(fingerprint(key.publicKey.blob), others);
-  const authority = new LocalAuthority({ key, custody: source.kind, others });
+  const authority = new LocalAuthority({ key, custody: source.kind, ...dated(since), others });
   checkAuthorityPosture(context.posture, authority.keys());
   await authority.ready();
   return authority;
@@ -60,13 +60,30 @@ export async function loadAuthority(
 
 /** @throws WardenError config_invalid | public_key_too_weak, naming the file */
 export async function loadPrivateKey(path: string, custody: 'file' | 'credential', uid: number): Promise<PrivateKey> {
+  return (await loadDatedKey(path, custody, uid)).key;
+}
+
+async function loadDatedKey(
+  path: string,
+  custody: 'file' | 'credential',
+  uid: number,
+): Promise<{ readonly key: PrivateKey; readonly since: number | undefined }> {
   const file = await readKeyFile(path, uid);
   try {
     file.guard(custody === 'credential' ? 'credential' : 'private');
-    return namingFile(path, () => parsePrivateKey(file.bytes));
+    return { key: namingFile(path, () => parsePrivateKey(file.bytes)), since: ageOf(file, custody) };
   } finally {
     file.bytes.fill(0);
   }
+}
+
+/** A credential's file is written anew whenever the service starts. */
+function ageOf({ writtenAt }: KeyFile, custody: 'file' | 'credential'): number | undefined {
+  return custody === 'file' ? writtenAt : undefined;
+}
+
+function dated(since: number | undefined): { since?: number } {
+  return since === undefined ? {} : { since };
 }
 
 async function loadOthers(settings: AuthoritySettings, context: AuthorityContext): Promise<AuthorityKey[]> {
@@ -75,11 +92,13 @@ async function loadOthers(settings: AuthoritySettings, context: AuthorityContext
   const keys: AuthorityKey[] = [];
   for (const [setting, state] of wanted) {
     const source = parseKeySetting(setting);
-    const publicKey =
-      source.kind === 'agent'
-        ? await publicKeyInAgent(source.fingerprint, context)
-        : await loadPublicKey(pathOf(source, context), source.kind, context.uid);
-    keys.push({ publicKey, comment: publicKey.comment, state, custody: source.kind });
+    if (source.kind === 'agent') {
+      const publicKey = await publicKeyInAgent(source.fingerprint, context);
+      keys.push({ publicKey, comment: publicKey.comment, state, custody: 'agent' });
+    } else {
+      const { key, since } = await loadPublicKey(pathOf(source, context), source.kind, context.uid);
+      keys.push({ publicKey: key, comment: key.comment, state, custody: source.kind, ...dated(since) });
+    }
   }
   return keys;
 }
@@ -88,7 +107,11 @@ async function loadOthers(settings: AuthoritySettings, context: AuthorityContext
  * The public half is all that is wanted of next and retired keys: a .pub file, a private one (encrypted or not),
  * or the .pub beside one that was put away.
  */
-async function loadPublicKey(path: string, custody: 'file' | 'credential', uid: number): Promise<PublicKey> {
+async function loadPublicKey(
+  path: string,
+  custody: 'file' | 'credential',
+  uid: number,
+): Promise<{ readonly key: PublicKey; readonly since: number | undefined }> {
   const file = await readKeyFile(path, uid).catch(async (error: unknown) => {
     if (path.endsWith('.pub')) throw error;
     return await readKeyFile(`${path}.pub`, uid).catch(() => {
@@ -99,9 +122,10 @@ async function loadPublicKey(path: string, custody: 'file' | 'credential', uid: 
     const isPrivate = file.bytes.subarray(0, 5).toString('latin1') === '-----';
     const kind: KeyFileKind = custody === 'credential' ? 'credential' : isPrivate ? 'private' : 'public';
     file.guard(kind);
-    return namingFile(path, () =>
+    const key = namingFile(path, () =>
       isPrivate ? publicKeyOfFile(file.bytes) : parsePublicKeyLine(file.bytes.toString('utf8')),
     );
+    return { key, since: ageOf(file, custody) };
   } finally {
     file.bytes.fill(0);
   }

@@ -21,6 +21,8 @@ const MAX_WAITING = 1024;
 export interface LocalAuthorityOptions {
   readonly key: PrivateKey;
   readonly custody: AuthorityKey['custody'];
+  /** As in `AuthorityKey`. */
+  readonly since?: number;
   /** Published, never signed with. */
   readonly others?: readonly AuthorityKey[];
   readonly backend?: 'local' | 'synthetic';
@@ -37,10 +39,11 @@ export class LocalAuthority implements CertificateAuthority {
   #broken = false;
 
   constructor(options: LocalAuthorityOptions) {
-    const { key, custody, others = [] } = options;
+    const { key, custody, since, others = [] } = options;
     this.backend = options.backend ?? 'local';
     this.#key = key;
-    this.#keys = [{ publicKey: key.publicKey, comment: key.comment, state: 'current', custody }, ...others];
+    const current = { publicKey: key.publicKey, comment: key.comment, state: 'current', custody } as const;
+    this.#keys = [since === undefined ? current : { ...current, since }, ...others];
   }
 
   keys(): readonly AuthorityKey[] {

@@ -29,7 +29,9 @@ describe('$ warden ca', () => {
   test('prints the key with what sshd needs', async () => {
     const result = await run('ca');
     expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout).toMatch(/^# current · SHA256:\S+ · local · key in file\nssh-ed25519 \S+ synthetic-ca-test\n/);
+    expect(result.stdout).toMatch(
+      /^# current · SHA256:\S+ · local · key in file · since \d{4}-\d\d-\d\d\nssh-ed25519 \S+ synthetic-ca-test\n/,
+    );
     expect(result.stdout).toContain('\nTrustedUserCAKeys /etc/ssh/warden_ca.pub\n');
     expect(result.stdout).toContain('\nAuthorizedPrincipalsFile /etc/ssh/auth_principals/%u\n');
   });
@@ -46,6 +48,7 @@ describe('$ warden ca', () => {
           state: 'current',
           backend: 'local',
           custody: 'file',
+          since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
         },
       ],
     });

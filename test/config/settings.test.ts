@@ -307,7 +307,7 @@ ledger: { rotate: 1GiB }
     [
       'a gated action that is none',
       `${HEAD}policy: { gate: [sing] }\n`,
-      ['3:18: `gate`: must be one of sign, fetch, exec', 'sign'],
+      ['3:18: `gate`: must be one of sign, fetch, exec, host', 'sign'],
     ],
     [
       'a gated action twice',

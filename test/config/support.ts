@@ -16,6 +16,7 @@ export const DIR = '/etc/warden';
 export const facts: Facts = {
   uid: (name) => (name === 'hub' ? 1001 : null),
   gid: (name) => ({ warden: 990, adm: 4 })[name] ?? null,
+  fileIdentity: () => null,
   realPath: (path) =>
     ({
       '/usr/bin/git': '/usr/bin/git',

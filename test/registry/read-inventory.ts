@@ -8,7 +8,7 @@ export const examples = new URL('../../examples/', import.meta.url);
 export function readInventory(name: string): readonly Actor[] {
   const source = { file: name, bytes: readFileSync(new URL(name, examples)) };
   const ceilingsSeconds = { adm: 48 * 3600, agt: 24 * 3600, atm: 8 * 3600 };
-  const nothing = { uid: () => null, gid: () => null, realPath: () => null };
+  const nothing = { uid: () => null, gid: () => null, realPath: () => null, fileIdentity: () => null };
   const parsed = parseInventory(source, { ceilingsSeconds, tenant: PLATFORM.tenant }, nothing);
   if (parsed.problems.length > 0) throw new Error(`${name}: ${JSON.stringify(parsed.problems)}`);
   return parsed.actors;

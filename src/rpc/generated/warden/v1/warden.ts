@@ -212,6 +212,8 @@ export interface Authority {
   backend: string;
   /** Where the key is: "file" | "credential" | "agent" | "openbao" | "memory". */
   custody: string;
+  /** When the file of the key was written: its age. Absent where it is in no file. */
+  since: Date | undefined;
 }
 
 export interface ListActorsRequest {
@@ -2216,7 +2218,7 @@ export const GetAuthoritiesResponse: MessageFns<GetAuthoritiesResponse> = {
 };
 
 function createBaseAuthority(): Authority {
-  return { publicKey: "", fingerprint: "", state: "", backend: "", custody: "" };
+  return { publicKey: "", fingerprint: "", state: "", backend: "", custody: "", since: undefined };
 }
 
 export const Authority: MessageFns<Authority> = {
@@ -2235,6 +2237,9 @@ export const Authority: MessageFns<Authority> = {
     }
     if (message.custody !== "") {
       writer.uint32(42).string(message.custody);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2292,6 +2297,14 @@ export const Authority: MessageFns<Authority> = {
             message.custody = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2314,6 +2327,7 @@ export const Authority: MessageFns<Authority> = {
     message.state = object.state ?? "";
     message.backend = object.backend ?? "";
     message.custody = object.custody ?? "";
+    message.since = object.since ?? undefined;
     return message;
   },
 };
