@@ -195,6 +195,8 @@ function inFamily<T>(umask: number, privileged: boolean, fork: () => T): T {
   try {
     if (changes) process.setegid?.(OTHER_GROUP);
     return fork();
+  } catch (cause) {
+    throw notStarted(cause);
   } finally {
     if (changes) process.setegid?.(ownGroup);
     process.umask(ownMask);
@@ -210,14 +212,19 @@ function giveTo(identity: Identity | null, fd: number): void {
   if (identity !== null) fchownSync(fd, identity.uid, fstatSync(fd).gid);
 }
 
-async function startFailure(child: ChildProcess): Promise<WardenError> {
-  const cause = await new Promise<NodeJS.ErrnoException>((resolve) => child.once('error', resolve));
-  if (cause.code === 'E2BIG') {
+/** Node throws some failures, and tells of others later. */
+function startFailure(child: ChildProcess): Promise<WardenError> {
+  return new Promise((resolve) => child.once('error', (cause) => resolve(notStarted(cause))));
+}
+
+function notStarted(cause: unknown): WardenError {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'E2BIG') {
     return new WardenError('invalid_request', 'the arguments and the environment are more than the kernel takes', {
       cause,
     });
   }
-  return new WardenError('route_unusable', `the command could not be started (${cause.code ?? 'unknown'})`, { cause });
+  return new WardenError('route_unusable', `the command could not be started (${code ?? 'unknown'})`, { cause });
 }
 
 function exitOf(child: ChildProcess, then: () => void): Promise<CommandEnd> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   fchownSync,
@@ -59,7 +60,7 @@ export function createValueFiles(folders: readonly string[]): ValueFiles {
     write(values, identity) {
       const folder = join(usable(), `${self}.${randomBytes(9).toString('hex')}`);
       // Others go through it to a file that is theirs; the name is not to be guessed, and the file opens for one uid.
-      mkdirSync(folder, { mode: 0o711 });
+      makeFolder(folder);
       const names: string[] = [];
       const remove = (): void => removeFolder(folder, names);
       try {
@@ -100,15 +101,15 @@ function prepare(folder: string, uid: number): boolean {
   }
 }
 
+/** Whatever the umask. */
 function makeFolder(folder: string): void {
-  const before = process.umask(0);
   try {
-    mkdirSync(folder, { mode: 0o711 });
+    mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    process.umask(before);
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw error;
   }
+  chmodSync(folder, 0o711);
 }
 
 function isMemory(folder: string): boolean {

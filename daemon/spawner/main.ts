@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { chownSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WardenError } from '../../src/kernel/errors.ts';
 import { effectiveUid } from '../../src/unix/effective-uid.ts';
@@ -34,7 +34,8 @@ async function main(): Promise<void> {
   const inherited = takeListenFds();
   runnerCalls().sealDescriptors(readdirSync('/proc/self/fd').map(Number));
   const runtime = process.env.RUNTIME_DIRECTORY?.split(':')[0] ?? '/run/warden-spawner';
-  const valueFiles = createValueFiles([`${runtime}/values`, runtime, '/dev/shm/warden-spawner']);
+  makeRuntimeFolder(runtime);
+  const valueFiles = createValueFiles([`${runtime}/values`, '/dev/shm/warden-spawner']);
   valueFiles.sweep();
   const meter = new LogMeter(() => performance.now());
   const deps: SpawnerDeps = { ...args, valueFiles, log: (message, fields) => write(message, fields) };
@@ -77,6 +78,13 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   write('ready', { socket: listener.path, uid: args.wardendUid, wardend: args.wardendSocket });
+}
+
+/** systemd makes it for the unit; callers go through it to what is theirs. */
+function makeRuntimeFolder(path: string): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o711);
 }
 
 /** By the kernel's word on who connected. */

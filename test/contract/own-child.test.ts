@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { createOwnChildRunner } from '../../daemon/runner/own-child.ts';
 import { createValueFiles } from '../../daemon/runner/value-files.ts';
-import { native } from '../../src/unix/native.ts';
 import { CALLER, Callers, openFolder, removeFolder } from '../runner/support.ts';
 import { commandRunnerContract } from './command-runner.contract.ts';
 
@@ -9,8 +8,8 @@ const values = `/dev/shm/warden-test-${process.pid}`;
 
 commandRunnerContract({
   name: 'children of a daemon that runs as root',
+  times: 1_000,
   async start() {
-    native();
     const folder = openFolder();
     const callers = await Callers.listen(join(folder, 'd.sock'));
     const runner = createOwnChildRunner({

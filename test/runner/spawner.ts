@@ -2,10 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { runnerCalls } from '../../daemon/runner/calls.ts';
-import { descriptorCalls } from '../../daemon/runner/descriptor-calls.ts';
-import { native } from '../../src/unix/native.ts';
 import { builtPrograms } from '../support/built.ts';
+import { becomeForGood } from './become.ts';
 import { Callers, openFolder } from './support.ts';
 
 /** As whom the spawner's only client runs; a number that no account has. */
@@ -28,10 +26,6 @@ export interface SpawnerHouse {
  */
 export async function spawnerHouse(options: readonly string[] = []): Promise<SpawnerHouse> {
   const { spawner } = builtPrograms();
-  // Loaded while everything can be read.
-  native();
-  runnerCalls();
-  descriptorCalls();
   const folder = openFolder();
   const path = join(folder, 'spawner.sock');
   const wardendSocket = join(folder, 'd.sock');
@@ -54,9 +48,7 @@ export async function spawnerHouse(options: readonly string[] = []): Promise<Spa
     });
     child.once('exit', (code) => reject(new Error(`the spawner ended with ${code}: ${log.join('\n')}`)));
   });
-  process.setgroups?.([]);
-  process.setgid?.(WARDEND_UID);
-  process.setuid?.(WARDEND_UID);
+  becomeForGood({ uid: WARDEND_UID, gid: WARDEND_UID, groups: [] });
   const { pid = 0 } = child;
   const gone = once(child, 'exit');
   return {

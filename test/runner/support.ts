@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type AttestedConnection, attest } from '../../daemon/attest.ts';
 
 export const isRoot = process.getuid?.() === 0;
@@ -43,7 +44,7 @@ export class Callers {
   private constructor(path: string, server: Server) {
     this.path = path;
     this.#server = server;
-    this.#shell = spawn('/bin/sh', [], { stdio: ['pipe', 'ignore', 'inherit'], cwd: '/' });
+    this.#shell = spawn('/bin/sh', [], { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' });
     server.on('connection', (socket) => {
       socket.on('error', () => {});
       const taker = this.#waiting.shift();
@@ -69,7 +70,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)' "$0"`;
         ? ''
         : `setpriv --reuid ${ids.uid} --regid ${ids.gid} ${ids.groups.length === 0 ? '--clear-groups' : `--groups ${ids.groups.join(',')}`} -- `;
     this.#shell.stdin?.write(
-      `PATH=/usr/local/bin:/usr/bin:/bin ${become}/bin/sh -c '${script.replaceAll("'", "'\\''")}' '${this.path}' </dev/null &\n`,
+      `PATH=/usr/local/bin:/usr/bin:/bin ${become}/bin/sh -c '${script.replaceAll("'", "'\\''")}' '${this.path}' </dev/null >/dev/null &\n`,
     );
     const socket = this.#arrived.shift() ?? (await new Promise<Socket>((resolve) => this.#waiting.push(resolve)));
     const connection = attest(socket);
@@ -92,10 +93,41 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)' "$0"`;
     this.#shell.stdin?.write(`${line}\n`);
   }
 
+  /** The same, and what it printed. */
+  async rootSays(line: string): Promise<string> {
+    let text = '';
+    const stdout = this.#shell.stdout;
+    if (stdout === null) throw new Error('stdout is a pipe');
+    this.root(`${line}; echo ===`);
+    for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
+      text += String(chunk);
+      if (text.endsWith('===\n')) break;
+    }
+    return text.slice(0, -'===\n'.length);
+  }
+
   async close(): Promise<void> {
     this.#server.close();
     this.#shell.stdin?.end();
     await once(this.#shell, 'exit');
+  }
+}
+
+/** Until a process has ended, reaped or not. @throws Error where it lives on */
+export async function untilGone(pid: number): Promise<void> {
+  const until = performance.now() + 20_000;
+  while (lives(pid)) {
+    if (performance.now() > until) throw new Error(`process ${pid} lives on`);
+    await pause(20);
+  }
+}
+
+export function lives(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
   }
 }
 
