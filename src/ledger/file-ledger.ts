@@ -4,6 +4,7 @@ import type { WardenError } from '../kernel/errors.ts';
 import { begin } from './begin.ts';
 import type { OnLedgerEvent } from './events.ts';
 import { followLedger } from './follow.ts';
+import type { LedgerKey } from './key.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeEntry, fitEntry } from './line.ts';
 import { asUnavailable, isFullDisk, type LogIo, systemIo } from './log-file.ts';
@@ -49,6 +50,7 @@ const MAINTAIN_EVERY_MS = 5_000;
 export class FileLedger implements Ledger {
   readonly #options: FileLedgerOptions;
   readonly #writer: LedgerWriter;
+  readonly #key: LedgerKey;
   readonly #meter = new RefusalMeter();
   readonly #space: SpaceWatch;
   readonly #timer: NodeJS.Timeout;
@@ -57,8 +59,9 @@ export class FileLedger implements Ledger {
   #withheld = 0;
   #counted = 0;
 
-  private constructor(options: FileLedgerOptions, writer: LedgerWriter, space: SpaceWatch) {
+  private constructor(options: FileLedgerOptions, writer: LedgerWriter, key: LedgerKey, space: SpaceWatch) {
     this.#options = options;
+    this.#key = key;
     this.#writer = writer;
     this.#space = space;
     this.#timer = setInterval(() => void this.maintain(), MAINTAIN_EVERY_MS).unref();
@@ -85,7 +88,7 @@ export class FileLedger implements Ledger {
     }
     const writer = new LedgerWriter(begun.start, { clock, rotateBytes, checkpointEvery, onEvent });
     await space.refresh();
-    const ledger = new FileLedger(options, writer, space);
+    const ledger = new FileLedger(options, writer, begun.start.key, space);
     if (begun.recovered.length > 0) {
       onEvent({ event: 'recovered', detail: begun.recovered.join('; ') });
       await ledger
@@ -116,6 +119,11 @@ export class FileLedger implements Ledger {
     if (isNew) return this.#writeFirst(window, entry);
     this.#counted += 1;
     return window.first;
+  }
+
+  argvHmac(argv: readonly string[]): string {
+    // No argument holds a NUL: what is between two of them is one argument.
+    return this.#key.mac('argv', Buffer.from(argv.map((word) => `${word}\0`).join('')));
   }
 
   #writeFirst(window: RefusalWindow, entry: LedgerEntry): Promise<LedgerReceipt | null> {

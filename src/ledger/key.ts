@@ -1,8 +1,10 @@
 import {
+  createHmac,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   hash,
+  hkdfSync,
   type KeyObject,
   sign as signNow,
   verify as verifyNow,
@@ -20,6 +22,8 @@ export interface LedgerKey {
   readonly publicKey: KeyObject;
   /** `SHA256:…` over the public key (SPKI, DER). */
   readonly signer: string;
+  /** HMAC-SHA256 under a key that is drawn from this one and from `purpose`, hex. */
+  mac(purpose: string, message: Buffer): string;
   /** Ed25519, base64 (88 characters). */
   sign(message: Buffer): string;
 }
@@ -37,9 +41,20 @@ export function isSignedBy(publicKey: KeyObject, message: Buffer, signature: str
 
 function ledgerKey(privateKey: KeyObject): LedgerKey {
   const publicKey = createPublicKey(privateKey);
+  const macKeys = new Map<string, Buffer>();
+  const macKey = (purpose: string): Buffer => {
+    const known = macKeys.get(purpose);
+    if (known !== undefined) return known;
+    const secret = privateKey.export({ type: 'pkcs8', format: 'der' });
+    const key = Buffer.from(hkdfSync('sha256', secret, '', `wardend ledger ${purpose} v1`, 32));
+    secret.fill(0);
+    macKeys.set(purpose, key);
+    return key;
+  };
   return {
     publicKey,
     signer: fingerprintOf(publicKey),
+    mac: (purpose, message) => createHmac('sha256', macKey(purpose)).update(message).digest('hex'),
     sign: (message) => signNow(null, message, privateKey).toString('base64'),
   };
 }

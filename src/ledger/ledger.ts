@@ -12,4 +12,9 @@ export interface Ledger {
    * @throws WardenError ledger_unavailable
    */
   appendRefusal(entry: LedgerEntry): Promise<LedgerReceipt | null>;
+  /**
+   * Stands in a record for a command line, which may hold what nobody should read: HMAC-SHA256 under a key of the
+   * ledger's own, hex. A plain digest of so short a text could be guessed.
+   */
+  argvHmac(argv: readonly string[]): string;
 }
