@@ -322,6 +322,35 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     ],
     ['systemctl status wardend-spawner.', 'Its log names who connected and why it was turned away.'],
   ),
+  command_not_allowed: page(
+    'The route says which commands may run with it, and this is none of them.',
+    [
+      'The program is another than commands: of the route lists, found under another path, or the file behind it is not the one whose digest is pinned.',
+      'Its arguments do not fit the pattern: each element is literal, * is any one, ** at the end any number.',
+    ],
+    [
+      'warden access ROUTE shows what may run; warden explain exec walks a command line without starting it.',
+      'Ask the owner of the route to list the command in routes.yaml.',
+    ],
+  ),
+  masking_required: page(
+    'The route does not allow output in which its values could show.',
+    ['--no-mask was given, and one of the routes does not say allow_unmasked: true.'],
+    ['Leave --no-mask out.'],
+  ),
+  exec_limited: page(
+    'As many commands run with secrets as may.',
+    [
+      'limits.exec_concurrency in warden.yaml bounds all of them together.',
+      'One caller gets seven eighths of that, so that it cannot shut out the others.',
+    ],
+    ['Wait for one to end, or raise the limit.'],
+  ),
+  duration_exceeded: page(
+    'The command ran for as long as the route lets one run, and was ended: SIGTERM, five seconds later SIGKILL.',
+    ['It hung.', 'max_duration of the route is too short for what it does; of several routes the shortest counts.'],
+    ['Raise max_duration of the route in routes.yaml, which is 1h where nothing is said.'],
+  ),
   ca_unavailable: page(
     'The certificate authority cannot sign now.',
     ['The ssh-agent that holds the CA key is gone or locked, or OpenBao does not answer.'],

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Lanes } from '../src/access/lanes.ts';
 import { createOpenBaoStore } from '../src/access/openbao-store.ts';
 import { createToolRunner } from '../src/access/process-tool.ts';
+import { realCommandFiles } from '../src/access/real-command-files.ts';
 import { createSyntheticStore } from '../src/access/synthetic-store.ts';
 import type { OpenBaoSettings, Snapshot } from '../src/config/snapshot.ts';
 import { materializeDoubles } from '../src/doubles/materialize.ts';
@@ -66,6 +67,7 @@ function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Bui
   return {
     store: createSyntheticStore(SEED),
     tools: createToolRunner({ ...ownIds(uid), path: [doubles, ...SYSTEM_PATH], env: {} }),
+    commandFiles: realCommandFiles,
     confinement: procConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
     openbao: null,
@@ -92,6 +94,7 @@ function realLanes(snapshot: Snapshot, { uid, spawner }: LaneDeps): BuiltLanes {
       path: SYSTEM_PATH,
       env: openbao === null ? {} : toolEnvironment(openbao),
     }),
+    commandFiles: realCommandFiles,
     confinement: procConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
     openbao: client,

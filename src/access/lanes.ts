@@ -1,3 +1,4 @@
+import type { CommandFiles } from './command-files.ts';
 import type { CommandRunner } from './command-runner.ts';
 import type { ConfinementReader } from './confinement.ts';
 import type { SecretStore } from './secret-store.ts';
@@ -8,6 +9,7 @@ export interface Lanes {
   /** Null: warden.yaml has no `openbao:`. */
   readonly store: SecretStore | null;
   readonly tools: ToolRunner;
+  readonly commandFiles: CommandFiles;
   readonly confinement: ConfinementReader;
   readonly runner: CommandRunner;
 }

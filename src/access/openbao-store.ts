@@ -108,6 +108,16 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
         throw errorOfOwner(wordless(error), { path, as: authority.as });
       }
     },
+    async renew({ leaseId, leaseSeconds }, authority, signal) {
+      const path = 'sys/leases/renew';
+      try {
+        const body = { lease_id: leaseId, increment: leaseSeconds };
+        const answer = await wrapCall(authority, { method: 'POST', path, body, signal });
+        return answer.leaseSeconds;
+      } catch (error) {
+        throw errorOfOwner(error, { path, as: authority.as });
+      }
+    },
     async release(leaseId, authority) {
       const request = {
         method: 'POST',

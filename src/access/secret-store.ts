@@ -55,6 +55,12 @@ export interface SecretStore {
   read(request: ReadRequest): Promise<ReadSecret>;
   /** Puts values behind a single-use token of the store's own. @throws as `read` */
   wrap(fields: ReadonlyMap<string, Secret>, seconds: number, request: ReadRequest): Promise<WrappedSecret>;
+  /** Lengthens a lease by as long as it was given for. Comes back with the seconds that it lasts from now. @throws as `read` */
+  renew(
+    lease: Pick<ReadEvidence, 'leaseId' | 'leaseSeconds'>,
+    authority: Authority,
+    signal: AbortSignal,
+  ): Promise<number>;
   /** Gives a lease back that came to nothing. Never throws: it lapses by itself. */
   release(leaseId: string, authority: Authority): Promise<void>;
 }

@@ -39,6 +39,9 @@ export function createSyntheticStore(seed: string): SecretStore {
         ttlSeconds: seconds,
       };
     },
+    async renew({ leaseSeconds }) {
+      return leaseSeconds;
+    },
     async release() {},
   };
 }

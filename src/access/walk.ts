@@ -33,8 +33,10 @@ export interface Walked {
   readonly evidence: ReadEvidence | null;
   /** Overwrites every value. */
   dispose(): void;
-  /** Gives back what was made for this request and is not released after all. Never throws. */
+  /** Gives back what was made for this request, since it is not released after all or was used. Never throws. */
   undo(): Promise<void>;
+  /** Lengthens what was leased. Comes back with the seconds that it lasts from now. @throws WardenError owner_refused | owner_unavailable */
+  renew(signal: AbortSignal): Promise<number>;
 }
 
 /**
@@ -55,13 +57,18 @@ async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest[
   const dispose = (): void => {
     for (const value of values.values()) value.dispose();
   };
+  let held = evidence.leaseId !== '';
   const undo = async (): Promise<void> => {
-    if (evidence.leaseId !== '') await store.release(evidence.leaseId, authority);
+    if (held) {
+      held = false;
+      await store.release(evidence.leaseId, authority);
+    }
   };
-  if (wrapSeconds === 0) return { fields: values, wrapped: null, evidence, dispose, undo };
+  const renew = (until: AbortSignal): Promise<number> => store.renew(evidence, authority, until);
+  if (wrapSeconds === 0) return { fields: values, wrapped: null, evidence, dispose, undo, renew };
   try {
     const wrapped = await store.wrap(values, wrapSeconds, read);
-    return { fields: new Map(), wrapped, evidence, dispose: () => wrapped.token.dispose(), undo };
+    return { fields: new Map(), wrapped, evidence, dispose: () => wrapped.token.dispose(), undo, renew };
   } catch (error) {
     await undo();
     throw error;
@@ -91,7 +98,16 @@ async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
   try {
     const value = secretIn(output.reveal(), route.tool.output);
     const fields = new Map([[route.tool.output.field, value]]);
-    return { fields, wrapped: null, evidence: null, dispose: () => value.dispose(), undo: async () => {} };
+    const nothing = async (): Promise<void> => {};
+    return {
+      fields,
+      wrapped: null,
+      evidence: null,
+      dispose: () => value.dispose(),
+      undo: nothing,
+      // A tool's value is not leased: it lasts as long as it lasts.
+      renew: async () => Number.POSITIVE_INFINITY,
+    };
   } finally {
     output.dispose();
   }

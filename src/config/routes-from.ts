@@ -1,3 +1,4 @@
+import { isReserved } from '../access/command-environment.ts';
 import type { Injection, Location, Route } from '../access/route.ts';
 import { typeOfName } from '../inventory/names.ts';
 import { parseDuration } from '../kernel/duration.ts';
@@ -9,8 +10,6 @@ type Path = readonly PropertyKey[];
 
 const INJECTION_KINDS = ['env', 'file', 'stdin', 'fd'] as const;
 const PLACEHOLDERS = ['{actor}', '{tenant}'];
-/** What would hand the value to another program than the command, or change what runs. */
-const RESERVED_VARIABLES = /^(?:LD_.*|BAO_.*|VAULT_.*|WARDEN_.*|NODE_OPTIONS|PATH|IFS|BASH_ENV|ENV|SHELLOPTS)$/;
 
 /** One route with defaults applied; what breaks a rule between its keys is reported at its place. */
 export function toRoute(raw: RawRoute, path: Path, posture: EnvPosture | null, problems: Problems): Route {
@@ -146,7 +145,7 @@ function toInjections(
     if (taken.has(target))
       problems.at(place, `\`${target}\` is given twice`, 'each variable, descriptor and stdin once');
     taken.add(target);
-    if ((kind === 'env' || kind === 'file') && RESERVED_VARIABLES.test(target)) {
+    if ((kind === 'env' || kind === 'file') && isReserved(target)) {
       problems.at([...place, kind], `\`${target}\` is not for secrets`, 'a variable that only the command reads');
     }
     const { field } = entry;

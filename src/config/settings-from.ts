@@ -31,6 +31,7 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
       perCallerConcurrency: file.limits.per_caller_concurrency,
       connections: file.limits.connections,
       execConcurrency: file.limits.exec_concurrency,
+      execOutputBytesPerSecond: parseSize(file.limits.exec_output) ?? 0,
     },
     ledger: { rotateBytes: parseSize(file.ledger.rotate) ?? 0, checkpointEvery: file.ledger.checkpoint_every },
     metrics: { listen: file.metrics.listen },

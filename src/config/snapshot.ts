@@ -38,6 +38,8 @@ export interface Limits {
   readonly perCallerConcurrency: number;
   readonly connections: number;
   readonly execConcurrency: number;
+  /** Of one command. */
+  readonly execOutputBytesPerSecond: number;
 }
 
 /** One immutable, validated state of all config files. Frozen; requests hold the one they began with. */

@@ -71,6 +71,9 @@ function stage(parts: Parts = {}) {
       events.push('wrap');
       throw new WardenError('owner_refused', 'no wrapping here');
     },
+    async renew() {
+      throw new Error('nothing is renewed for a fetch');
+    },
     async release(leaseId) {
       events.push(`release ${leaseId}`);
     },

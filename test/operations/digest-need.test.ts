@@ -69,7 +69,13 @@ function snapshot({ actors = [], admins, auditors = [], glass = [], host = [] }:
       admins: admins ?? null,
       auditors,
       policy: policySettings('http://127.0.0.1:1', { breakGlass: { callers: glass, maxMs: 1 } }),
-      limits: { perCallerRatePerSecond: 1, perCallerConcurrency: 1, connections: 1, execConcurrency: 1 },
+      limits: {
+        perCallerRatePerSecond: 1,
+        perCallerConcurrency: 1,
+        connections: 1,
+        execOutputBytesPerSecond: 1e9,
+        execConcurrency: 1,
+      },
       ledger: { rotateBytes: 1, checkpointEvery: 1 },
     },
   };

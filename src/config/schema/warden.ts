@@ -164,7 +164,12 @@ const limits = z.strictObject({
     .describe('Requests of one caller.'),
   per_caller_concurrency: whole(1, 10_000).default(32).describe('Requests of one caller at the same time.'),
   connections: whole(1, 65_536).default(1024).describe('Connections of all callers together.'),
-  exec_concurrency: whole(1, 4096).default(16).describe('Commands that run at the same time.'),
+  exec_concurrency: whole(1, 4096)
+    .default(16)
+    .describe('Commands that run at the same time; 7/8 of them for one caller.'),
+  exec_output: size('64KiB', '4GiB')
+    .default('256MiB')
+    .describe('What one command may write in a second; a faster one is slowed.'),
 });
 
 function isRate(value: string): boolean {

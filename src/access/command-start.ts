@@ -1,0 +1,62 @@
+import { WardenError } from '../kernel/errors.ts';
+import type { Secret } from '../kernel/secret.ts';
+import { commandEnvironment, type Variable } from './command-environment.ts';
+import type { CommandStart, Delivery, Terminal } from './command-runner.ts';
+import type { PlannedRoute } from './injection-plan.ts';
+import type { Walked } from './walk.ts';
+
+export interface StartInput {
+  readonly argv: readonly string[];
+  readonly environment: readonly Variable[];
+  readonly additions: readonly Variable[];
+  readonly pristine: boolean;
+  readonly noNetwork: boolean;
+  readonly terminal: Terminal | null;
+  readonly connection: CommandStart['connection'];
+}
+
+/**
+ * What is handed to the runner: each value in the place that was planned for it, none of them in argv. `walks` stand
+ * in the order of `planned`. @throws WardenError route_unusable where a route gave less than was planned
+ */
+export function commandStart(
+  program: string,
+  planned: readonly PlannedRoute[],
+  walks: readonly Walked[],
+  input: StartInput,
+): CommandStart {
+  const injected: Variable[] = [];
+  const deliveries: Delivery[] = [];
+  let stdin: Secret | 'caller' = 'caller';
+  planned.forEach(({ route, injections }, index) => {
+    for (const injection of injections) {
+      const value = walks[index]?.fields.get(injection.field);
+      if (value === undefined) throw new WardenError('route_unusable', `${route.id} gave no ${injection.field}`);
+      switch (injection.kind) {
+        case 'env':
+          injected.push([injection.variable, value]);
+          break;
+        case 'file':
+          deliveries.push({ kind: 'file', variable: injection.variable, value });
+          break;
+        case 'fd':
+          deliveries.push({ kind: 'fd', descriptor: injection.descriptor, value });
+          break;
+        case 'stdin':
+          stdin = value;
+          break;
+      }
+    }
+  });
+  const { environment, additions, pristine, noNetwork, terminal, argv, connection } = input;
+  return {
+    program,
+    argv,
+    env: commandEnvironment({ environment, additions, pristine, injected }),
+    deliveries,
+    stdin,
+    terminal,
+    network: !noNetwork,
+    connection,
+  };
+}
