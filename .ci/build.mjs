@@ -37,19 +37,20 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
-// Each start pays for every byte it parses: `warden sign` and `warden fetch` get bundles of a few, what reads config
+// Each start pays for every byte it parses: `warden sign`, `fetch` and `exec` get bundles of a few, what reads config
 // files one of many.
 const parts = {
   sign: 'client/commands/sign.ts',
   fetch: 'client/commands/fetch.ts',
   agent: 'client/commands/agent.ts',
+  exec: 'client/commands/exec.ts',
   online: 'client/online.ts',
   offline: 'client/offline.ts',
 };
 const apart = {
   name: 'parts-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/(sign|fetch|agent|online|offline)\.ts$/ }, ({ path, importer }) => {
+    onResolve({ filter: /\/(sign|fetch|agent|exec|online|offline)\.ts$/ }, ({ path, importer }) => {
       if (!importer.endsWith('client/commands.ts')) return null;
       return { path: `./warden-${path.replace(/^.*\/|\.ts$/g, '')}.cjs`, external: true };
     });

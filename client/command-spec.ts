@@ -28,6 +28,8 @@ export interface CommandSpec {
   readonly summary: string;
   readonly positionals: readonly PositionalSpec[];
   readonly options: Readonly<Record<string, OptionSpec>>;
+  /** The exit code of every failure before the command's own work begins, where it is not the usual one. */
+  readonly failsWith?: number;
   /** Paragraphs of one line. */
   readonly notes: readonly string[];
   readonly examples: readonly { readonly run: string; readonly says: string }[];

@@ -76,6 +76,34 @@ const ROUTE_REQUEST: Readonly<Record<string, OptionSpec>> = {
     complete: 'file',
   },
 };
+const EXEC_REQUEST: Readonly<Record<string, OptionSpec>> = {
+  route: {
+    type: 'string',
+    value: 'ROUTE',
+    multiple: true,
+    summary: 'a route to a secret, with all that its inject: says; repeatable',
+  },
+  actor: { type: 'string', value: 'ACTOR', summary: 'the workload that the secret is for', complete: 'actor' },
+  'env-file': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'variables in dotenv form, NAME=warden://ROUTE/FIELD among them (- is stdin)',
+    complete: 'file',
+  },
+  pristine: { type: 'boolean', summary: 'of your environment only PATH HOME USER LOGNAME SHELL TERM LANG LC_* TZ' },
+  'no-mask': { type: 'boolean', summary: 'output as it is; only where every route allows it' },
+  'no-network': { type: 'boolean', summary: 'run the command in an empty network namespace' },
+  'no-stdin': { type: 'boolean', summary: 'an empty stdin and no terminal for the command' },
+  reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
+  ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
+  'id-token-file': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
+    complete: 'file',
+  },
+};
+const COMMAND_LINE = { name: 'COMMAND', required: true, rest: true } as const;
 const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;
 type ValueOption = Omit<OptionSpec, 'summary'>;
 const POSTURE: ValueOption = { type: 'string', value: 'POSTURE', complete: ['dev', 'test', 'prod'] };
@@ -265,10 +293,19 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'access',
     summary: 'list the routes to secrets that you may ask for, and say what would happen on one',
-    positionals: [{ name: 'ROUTE', required: false }],
+    positionals: [
+      { name: 'ROUTE', required: false },
+      { ...COMMAND_LINE, required: false },
+    ],
     options: {
       ...ROUTE_REQUEST,
       fetch: { type: 'boolean', summary: 'walk it: the same as warden fetch' },
+      exec: { type: 'boolean', summary: 'run a command with it: the same as warden exec, in its options too' },
+      'env-file': EXEC_REQUEST['env-file'] as OptionSpec,
+      pristine: EXEC_REQUEST.pristine as OptionSpec,
+      'no-mask': EXEC_REQUEST['no-mask'] as OptionSpec,
+      'no-network': EXEC_REQUEST['no-network'] as OptionSpec,
+      'no-stdin': EXEC_REQUEST['no-stdin'] as OptionSpec,
       ask: { type: 'boolean', summary: 'ask the decision point for real; that is recorded' },
     },
     notes: [
@@ -298,6 +335,28 @@ export const COMMANDS: readonly Command[] = [
       { run: 'warden fetch npm-publish --wrap-ttl 5m', says: 'a wrapping token: bao unwrap -field=token TOKEN' },
     ],
     load: () => import('./commands/fetch.ts'),
+  },
+  {
+    name: 'exec',
+    summary: 'run a command with the values of routes: it gets them, its output does not show them',
+    positionals: [COMMAND_LINE],
+    options: EXEC_REQUEST,
+    failsWith: 125,
+    notes: [
+      'The command runs as you, in your folder, with your environment less BAO_* VAULT_* WARDEN_* LD_* and the like, plus what the routes inject. With a terminal on stdin and stdout it gets a terminal, else three pipes.',
+      "The exit code is the command's own, 128+n for signal n; before a start 125 refused or failed (the cause in --json), 126 not executable, 127 not found. Signals are handed on.",
+      'Masking stops accidents, not a command that means to tell: docs/exec.md says what holds against what.',
+      'It reads stdin whether or not the command does: in a loop over lines add --no-stdin.',
+    ],
+    examples: [
+      { run: 'warden exec --route npm-publish -- npm publish', says: 'npm gets NODE_AUTH_TOKEN, you do not' },
+      {
+        run: 'warden exec --env-file .env -- npm start',
+        says: 'an existing project, its values as warden://ROUTE/FIELD',
+      },
+      { run: 'warden exec --route hub-db-reader -- psql', says: 'a terminal session; the login ends with it' },
+    ],
+    load: () => import('./commands/exec.ts'),
   },
   {
     name: 'ca',
@@ -392,6 +451,22 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [{ run: 'warden explain sign agt-ci --ttl 48h', says: 'which step says no, and what it needed' }],
     load: () => online('explainSign'),
+  },
+  {
+    name: 'explain exec',
+    summary: 'walk an exec step by step without starting anything',
+    positionals: [COMMAND_LINE],
+    options: {
+      ...EXEC_REQUEST,
+      ask: { type: 'boolean', summary: 'ask the decision point for real; that is recorded' },
+    },
+    notes: [
+      'Exit code 0 where it would run or the decision point would be asked, 1 where it would be refused, 4 for a fault.',
+    ],
+    examples: [
+      { run: 'warden explain exec --route npm-publish -- npm publish', says: 'which step says no, and what it needed' },
+    ],
+    load: () => online('explainExec'),
   },
   {
     name: 'explain',

@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// The two dashes: some versions of Node take an `--env-file` out of anybody's arguments for their own.
 import { readArgs } from './args.ts';
 import type { GLOBAL_OPTIONS } from './command-spec.ts';
 import { COMMANDS } from './commands.ts';
@@ -17,6 +18,7 @@ async function main(words: readonly string[]): Promise<number> {
   const asked = (name: keyof typeof GLOBAL_OPTIONS) =>
     beforeEnd.includes(`--${name}`) || (name === 'help' && beforeEnd.includes('-h'));
   const out = new Output({ stdout: stdio(1), stderr: stdio(2), json: asked('json'), quiet: asked('quiet'), env });
+  let failsWith: number | undefined;
   try {
     // What every other program answers to.
     const found = await findCommand(COMMANDS, words[0] === '--version' ? ['version'] : words);
@@ -24,6 +26,7 @@ async function main(words: readonly string[]): Promise<number> {
       printOverview(COMMANDS, asked('help') ? out.line.bind(out) : out.error.bind(out));
       return asked('help') ? 0 : 2;
     }
+    failsWith = found.command.failsWith;
     const args = await readArgs(found.command, found.rest);
     if (args.flag('help')) {
       printCommand(found.command, out);
@@ -33,7 +36,8 @@ async function main(words: readonly string[]): Promise<number> {
     return await run({ args, out, env, commands: COMMANDS });
   } catch (error) {
     if (env.WARDEN_DEBUG) stdio(2).write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    return reportError(error, out);
+    const code = reportError(error, out);
+    return failsWith ?? code;
   }
 }
 

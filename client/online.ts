@@ -5,6 +5,7 @@ import { run as ca } from './commands/ca.ts';
 import { run as completion } from './commands/completion.ts';
 import { run as demo } from './commands/demo.ts';
 import { run as explain } from './commands/explain.ts';
+import { run as explainExec } from './commands/explain-exec.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
 import { run as help } from './commands/help.ts';
 import { run as hostCert } from './commands/host-cert.ts';
@@ -32,6 +33,7 @@ export const onlineCommands = {
   completion,
   demo,
   explain,
+  explainExec,
   explainSign,
   help,
   hostCert,

@@ -61,6 +61,7 @@ export function describeStatus(sources: StatusSources, administrator: boolean): 
     pid: process.pid,
     process: sources.process,
     caller: undefined,
+    commandsRunning: services.slots.running,
   };
 }
 
@@ -155,6 +156,7 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   ) {
     list.push('prod: the decision point is not asked before a secret is fetched: `fetch` is not in policy.gate');
   }
+  list.push(...execNotices(snapshot));
   if (
     settings.posture === 'prod' &&
     settings.policy.enabled &&
@@ -171,4 +173,17 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
     );
   }
   return administrator ? [...list, ...sources.seeing(), ...snapshot.warnings] : list;
+}
+
+/** What prod leaves open for commands. */
+function execNotices({ settings, routes }: Snapshot): string[] {
+  if (settings.posture !== 'prod') return [];
+  const execs = [...routes.values()].filter(({ execCapable }) => execCapable);
+  const any = execs.filter(({ commands, allowAnyCommand }) => commands === null && allowAnyCommand).map(({ id }) => id);
+  return [
+    ...(any.length === 0 ? [] : [`prod: any command may run with ${any.join(', ')}: allow_any_command`]),
+    ...(settings.policy.enabled && execs.length > 0 && !settings.policy.gate.includes('exec')
+      ? ['prod: the decision point is not asked before a command gets a secret: `exec` is not in policy.gate']
+      : []),
+  ];
 }

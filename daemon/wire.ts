@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import { CommandSlots } from '../src/access/command-slots.ts';
+import { keepLease } from '../src/access/lease-keeper.ts';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
 import { formatProblem } from '../src/config/problems.ts';
 import { Reloader, type ReloadTrigger } from '../src/config/reload.ts';
@@ -6,7 +8,8 @@ import { ConfigStore } from '../src/config/store.ts';
 import { type ConfigWatch, watchConfig } from '../src/config/watch.ts';
 import { workerParser } from '../src/config/worker-parser.ts';
 import { systemClock } from '../src/kernel/clock.ts';
-import { WardenError } from '../src/kernel/errors.ts';
+import { asWardenError, WardenError } from '../src/kernel/errors.ts';
+import { systemTimers } from '../src/kernel/timers.ts';
 import { anchorPath } from '../src/ledger/anchor-path.ts';
 import type { LedgerEvent } from '../src/ledger/events.ts';
 import { FileLedger } from '../src/ledger/file-ledger.ts';
@@ -141,6 +144,15 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     breakGlass: new BreakGlass(clock),
     facts: { daemonUid: uid, executables: executableIndex },
     counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
+    timers: systemTimers,
+    slots: new CommandSlots(() => current.current.snapshot.settings.limits.execConcurrency),
+    recorder: null,
+    keepLease: (walked, route) =>
+      keepLease(walked, {
+        timers: systemTimers,
+        random: Math.random,
+        onFailure: (error) => log.warn({ route, reason: asWardenError(error).code }, 'lease not renewed'),
+      }),
   };
   const peers = new PeerRegistry();
   const stopping = new AbortController();

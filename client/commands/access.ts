@@ -62,6 +62,7 @@ async function explain(invocation: Invocation): Promise<number> {
       const explained = await channel.unary(fullName, methods.explain, {
         sign: undefined,
         fetch,
+        exec: undefined,
         ask: args.flag('ask'),
       });
       const { routes } = await channel.unary(fullName, methods.listRoutes, { actor: '' });

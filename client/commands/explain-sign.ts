@@ -13,7 +13,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const sign = readSignRequest(invocation, publicKey, 1);
   const { fullName, methods } = WardenDefinition;
   const answer = await withDaemon(invocation, (channel) =>
-    channel.unary(fullName, methods.explain, { sign, fetch: undefined, ask: args.flag('ask') }),
+    channel.unary(fullName, methods.explain, { sign, fetch: undefined, exec: undefined, ask: args.flag('ask') }),
   );
   if (out.json) out.object(explanationJson(answer));
   else printExplanation(answer, out);

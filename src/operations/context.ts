@@ -1,9 +1,13 @@
+import type { CommandSlots } from '../access/command-slots.ts';
 import type { Lanes } from '../access/lanes.ts';
+import type { Recorder } from '../access/recorder.ts';
+import type { Walked } from '../access/walk.ts';
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RequestId } from '../kernel/request-id.ts';
 import { type Correlation, type Trace, traceparent } from '../kernel/trace.ts';
+import type { Timers } from '../kernel/timers.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { BreakGlass } from '../policy/break-glass.ts';
 import type { ClaimsVerifier } from '../policy/claims.ts';
@@ -38,6 +42,12 @@ export interface Services {
   readonly breakGlass: BreakGlass;
   readonly facts: CallerFacts;
   readonly counters: Counters;
+  readonly timers: Timers;
+  readonly slots: CommandSlots;
+  /** Null: no session at a terminal is recorded. */
+  readonly recorder: Recorder | null;
+  /** Renews what was leased for a command until the answer is called. */
+  keepLease(walked: Walked, route: string): () => void;
 }
 
 export interface Counters {

@@ -73,7 +73,7 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
 
     needs = 'a caller that is no more confined than the tool would be';
     if (route.lane === 'tool') {
-      checkConfinement(route, context);
+      checkConfinement(route.allowConfinedCaller, 'the tool', context);
       held(needs, route.allowConfinedCaller ? 'the route allows confined callers' : 'as free as the daemon');
     } else held('nothing: no program is started', 'not asked', 'not_asked');
 

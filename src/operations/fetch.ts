@@ -3,7 +3,7 @@ import { routeQuestion } from '../access/route-question.ts';
 import type { ReadEvidence } from '../access/secret-store.ts';
 import { type Walked, walkRoute } from '../access/walk.ts';
 import type { Actor } from '../inventory/actor.ts';
-import { asWardenError, WardenError } from '../kernel/errors.ts';
+import { asWardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
 import type { LedgerEntry, LedgerReceipt } from '../ledger/record.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
@@ -13,6 +13,7 @@ import {
   allowedRoute,
   checkConfinement,
   checkLattice,
+  checkStillThere,
   checkTier,
   fetchableFields,
   resolveActor,
@@ -71,7 +72,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
     trail.note(routeEvidence(route));
     const fields = fetchableFields(route, input, context);
 
-    if (route.lane === 'tool') checkConfinement(route, context);
+    if (route.lane === 'tool') checkConfinement(route.allowConfinedCaller, 'the tool', context);
 
     checkLattice(route, actor, context);
     checkTier(route, context);
@@ -120,16 +121,6 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
   }
 }
 
-/**
- * The owner may have taken its time: a value goes to the process that asked, not to whoever holds its socket now.
- * @throws WardenError caller_gone | caller_changed
- */
-function checkStillThere({ connection }: RequestContext): void {
-  const state = connection.check();
-  if (state === 'gone') throw new WardenError('caller_gone', 'the calling process is gone');
-  if (state === 'changed') throw new WardenError('caller_changed', 'the calling process runs another program by now');
-}
-
 /** What is recorded of a route, and may be shown to whoever may ask for it. */
 export function routeEvidence(route: Route): Partial<LedgerEntry> {
   return {
@@ -139,7 +130,7 @@ export function routeEvidence(route: Route): Partial<LedgerEntry> {
   };
 }
 
-function ownerEvidence(evidence: ReadEvidence | null): Partial<LedgerEntry> {
+export function ownerEvidence(evidence: ReadEvidence | null): Partial<LedgerEntry> {
   if (evidence === null) return { populated_key_count: 1 };
   const { path, version, requestId, tokenAccessor, leaseId, populatedKeys } = evidence;
   return {

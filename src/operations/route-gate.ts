@@ -91,19 +91,35 @@ export function fetchableFields(
 }
 
 /**
- * A tool is started by the daemon and outside whatever holds the caller: it must be no way out.
- * @throws WardenError caller_confined
+ * What the daemon starts for a caller runs outside whatever holds the caller: it must be no way out. `exempt`: the
+ * route says that a confined caller may ask.
+ * @throws WardenError caller_confined | caller_gone
  */
-export function checkConfinement(route: Route, { world, connection }: RequestContext): void {
+export function checkConfinement(
+  exempt: boolean,
+  what: 'the tool' | 'the command',
+  { world, connection }: RequestContext,
+): void {
   const { confinement } = world.lanes;
   const caller = confinement.of(connection.caller.pid);
   // Only now is it known that the pid was this process's all the while that /proc was read.
   if (connection.check() !== 'alive') throw new WardenError('caller_gone', 'the calling process is gone');
-  if (route.allowConfinedCaller) return;
+  if (exempt) return;
   const found =
     caller === null ? ['a process that cannot be seen'] : tighter(caller, confinement.own(), confinement.init());
   if (found.length === 0) return;
-  throw new WardenError('caller_confined', `the caller is more confined than the tool would be: ${found.join(', ')}`);
+  throw new WardenError('caller_confined', `the caller is more confined than ${what} would be: ${found.join(', ')}`);
+}
+
+/**
+ * The owner may have taken its time: a value goes to the process that asked, not to whoever holds its socket now.
+ * @throws WardenError caller_gone | caller_changed
+ */
+export function checkStillThere({ connection, signal }: RequestContext): void {
+  if (signal.aborted) throw new WardenError('caller_gone', 'nobody waits for the answer any more');
+  const state = connection.check();
+  if (state === 'gone') throw new WardenError('caller_gone', 'the calling process is gone');
+  if (state === 'changed') throw new WardenError('caller_changed', 'the calling process runs another program by now');
 }
 
 /** The local rule, which only ever refuses. @throws WardenError lattice_refused naming every clause that failed */

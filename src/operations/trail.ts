@@ -33,6 +33,13 @@ export class Trail {
     this.#known = { ...this.#known, ...evidence };
   }
 
+  /** A trail of its own that begins with all that is known here. */
+  fork(evidence: Partial<LedgerEntry>, kind: LedgerKind = this.#kind): Trail {
+    const copy = new Trail(kind, this.#context);
+    copy.#known = { ...this.#known, ...evidence };
+    return copy;
+  }
+
   entry(outcome: LedgerEntry['outcome'], more: Partial<LedgerEntry> = {}): LedgerEntry {
     const { snapshot } = this.#context.world;
     return {

@@ -1,4 +1,10 @@
-import { Metadata, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Metadata,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { Admission, CallerLimits } from '../callers/rate-limit.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
@@ -104,7 +110,7 @@ function noLonger(connection: AttestedConnection): WardenError | null {
     case 'alive':
       return null;
     case 'gone':
-      return new WardenError('caller_gone', 'the calling process is gone');
+      return gone();
     case 'changed':
       return new WardenError('caller_changed', 'the calling process runs another program than when it connected');
   }
@@ -213,7 +219,7 @@ export function serverStream<Req, Res>(
         // A stream may outlive the program that asked for it, and its connection be in other hands.
         const lost = noLonger(context.connection);
         if (lost !== null) throw lost;
-        if (!call.write(message)) await drained(call, context.signal);
+        if (!call.write(message)) await anyOf(call, ['drain'], context.signal);
       }
       if (deps.stopping.aborted) throw stopping();
       call.end();
@@ -228,14 +234,126 @@ export function serverStream<Req, Res>(
   };
 }
 
-function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+/** How many messages a client that reads slowly has waiting in memory. */
+const MOST_UNREAD = 4;
+/** How long the first message may take to arrive. */
+const FIRST_WITHIN_MS = 10_000;
+
+/** Both directions of a call, as its operation sees them. */
+export interface Duplex<Req, Res> {
+  /** What the client sends, read no faster than it is taken. */
+  readonly incoming: AsyncGenerator<Req, void>;
+  /** Resolves once more may be sent. @throws WardenError caller_gone | caller_changed */
+  send(message: Res): Promise<void>;
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * The one wrapper of calls that stream both ways. It is a request until it ends, as its caller's limits and a daemon
+ * that stops see it; a client that does not read holds a bounded amount of memory, and one that is not read from waits.
+ */
+export function duplex<Req, Res>(
+  deps: RpcDeps,
+  { method, recordAs }: MethodName,
+  run: (first: Req, duplex: Duplex<Req, Res>, context: RequestContext) => Promise<void>,
+) {
+  return async (call: ServerDuplexStream<Req, Res>): Promise<void> => {
+    const began = deps.services.clock.monotonic();
+    let context: RequestContext | null = null;
+    let release: (() => void) | null = null;
+    let failure: WardenError | null = null;
+    try {
+      ({ context, release } = await admit(deps, call, recordAs, false));
+      const { connection, signal } = context;
+      const incoming = messagesOf(call, connection, signal);
+      const first = await firstOf(incoming, signal);
+      await run(first, { incoming, send: sender(call, connection, signal), stopping: deps.stopping }, context);
+      call.end();
+    } catch (thrown) {
+      const { error, status } = statusOf(deps, method, thrown, context);
+      failure = error;
+      call.emit('error', status);
+    } finally {
+      release?.();
+      deps.onRequestEnd({ method, context, error: failure, durationMs: deps.services.clock.monotonic() - began });
+    }
+  };
+}
+
+async function* messagesOf<Req>(
+  call: ServerDuplexStream<Req, unknown>,
+  connection: AttestedConnection,
+  signal: AbortSignal,
+): AsyncGenerator<Req, void> {
+  while (!signal.aborted) {
+    const message: Req | null = call.read();
+    if (message === null) {
+      if (call.readableEnded || call.destroyed) return;
+      await anyOf(call, ['readable', 'end', 'close', 'error'], signal);
+      continue;
+    }
+    const lost = noLonger(connection);
+    if (lost !== null) throw lost;
+    yield message;
+  }
+}
+
+async function firstOf<Req>(incoming: AsyncGenerator<Req, void>, signal: AbortSignal): Promise<Req> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new WardenError('deadline_exceeded', 'the request did not arrive in time')),
+      FIRST_WITHIN_MS,
+    );
+  });
+  try {
+    const first = await Promise.race([incoming.next(), late]);
+    if (first.done !== true) return first.value;
+  } finally {
+    clearTimeout(timer);
+  }
+  if (signal.aborted) throw new WardenError('caller_gone', 'the client went away before it asked');
+  throw new WardenError('invalid_request', 'the request has no first message');
+}
+
+/** Sends no more than the client takes: a few messages may be under way, whatever their streams would hold. */
+function sender<Res>(
+  call: ServerDuplexStream<unknown, Res>,
+  connection: AttestedConnection,
+  signal: AbortSignal,
+): (message: Res) => Promise<void> {
+  let unread = 0;
+  const waiting = new Set<() => void>();
+  const wake = (): void => {
+    for (const one of waiting) one();
+    waiting.clear();
+  };
+  signal.addEventListener('abort', wake);
+  return async (message) => {
+    const lost = signal.aborted ? gone() : noLonger(connection);
+    if (lost !== null) throw lost;
+    unread += 1;
+    call.write(message, () => {
+      unread -= 1;
+      wake();
+    });
+    while (unread >= MOST_UNREAD && !signal.aborted) await new Promise<void>((resolve) => waiting.add(resolve));
+  };
+}
+
+function gone(): WardenError {
+  return new WardenError('caller_gone', 'the calling process is gone');
+}
+
+/** Until one of the events, or the abort. */
+function anyOf(emitter: NodeJS.EventEmitter, events: readonly string[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      call.off('drain', done);
+      for (const event of events) emitter.off(event, done);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    call.once('drain', done);
+    for (const event of events) emitter.on(event, done);
     signal.addEventListener('abort', done);
     if (signal.aborted) done();
   });

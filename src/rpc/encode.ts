@@ -1,6 +1,9 @@
+import { commandText } from '../access/command-match.ts';
+import { injectionText } from '../access/injection-plan.ts';
 import { fieldsOf, locationFor, storePath } from '../access/route.ts';
 import type { Caller } from '../callers/caller.ts';
 import type { RequestContext, World } from '../operations/context.ts';
+import type { ExecEnded, ExecStarted } from '../operations/exec-peer.ts';
 import type { Explanation } from '../operations/explain.ts';
 import type { FetchOutput } from '../operations/fetch.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
@@ -16,6 +19,8 @@ import { afterEncoding } from './after-encoding.ts';
 import type {
   Actor,
   CallerSeen,
+  ExecEnded as ExecEndedMessage,
+  ExecStarted as ExecStartedMessage,
   ExplainResponse,
   FetchResponse,
   GetAuthoritiesResponse,
@@ -152,6 +157,42 @@ export function toFetchResponse(output: FetchOutput, { world, requestId }: Reque
   return response;
 }
 
+export function toExecStarted(started: ExecStarted, { world, requestId }: RequestContext): ExecStartedMessage {
+  const { actor, command, routes, unmasked } = started;
+  const { settings, generation } = world.snapshot;
+  return {
+    actor: actor.name,
+    command: command.program,
+    routes: routes.map(({ route, walked: { evidence }, gate, receipt }) => ({
+      route: route.id,
+      openbaoPath: evidence?.path ?? '',
+      openbaoVersion: BigInt(evidence?.version ?? 0),
+      leaseId: evidence?.leaseId ?? '',
+      policyDecisionId: gate.decisionId ?? '',
+      policyEffect: gate.effect,
+      ledgerSeq: receipt.seq,
+    })),
+    unmasked: [...unmasked],
+    posture: settings.posture,
+    double: settings.posture === 'dev',
+    generation: BigInt(generation),
+    requestId,
+  };
+}
+
+export function toExecEnded({ ran, durationMs, receipt }: ExecEnded): ExecEndedMessage {
+  const { end, bytes, ended } = ran;
+  return {
+    exitCode: end.exitCode ?? 0,
+    signal: end.signal ?? '',
+    reason: ended?.code ?? '',
+    message: ended?.message ?? '',
+    ledgerSeq: receipt?.seq ?? 0n,
+    bytes: BigInt(bytes),
+    durationMs: BigInt(durationMs),
+  };
+}
+
 export function toRoutes(listed: readonly ListedRoute[], { world }: RequestContext): ListRoutesResponse {
   const { posture } = world.snapshot.settings;
   const routes = listed.map(({ route, actors }) => {
@@ -169,6 +210,10 @@ export function toRoutes(listed: readonly ListedRoute[], { world }: RequestConte
       tool: [...(route.tool?.argv ?? [])],
       fetchCapable: route.fetchCapable,
       execCapable: route.execCapable,
+      inject: route.inject.map(injectionText),
+      commands: (route.commands ?? []).map(commandText),
+      maxDurationSeconds: BigInt(Math.floor(route.maxDurationMs / 1000)),
+      allowUnmasked: route.allowUnmasked,
       actors: actors.map(({ actor, usable, refusal }) => ({
         name: actor.name,
         maturity: actor.maturity,

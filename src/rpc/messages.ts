@@ -1,12 +1,17 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import type { Variable } from '../access/command-environment.ts';
+import type { Terminal } from '../access/command-runner.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
+import type { ExecInput } from '../operations/exec.ts';
 import type { FetchInput } from '../operations/fetch.ts';
 import type { LockdownInput } from '../operations/lockdown.ts';
 import type { RevokeInput } from '../operations/revoke.ts';
 import type { SignInput } from '../operations/sign.ts';
 import type { SignHostInput } from '../operations/sign-host.ts';
 import {
+  type ExecStart,
   type FetchRequest,
   type LockdownRequest,
   Purpose,
@@ -59,17 +64,19 @@ export function parseSignHostRequest(message: SignRequest): SignHostInput {
 /** A day: a wrapping token that nobody opened by then is forgotten. */
 const MAX_WRAP_SECONDS = 86_400n;
 
+/** At most 4096 bytes of visible ASCII: nothing in it can begin a header of its own. */
+const openbaoToken = z
+  .instanceof(Uint8Array)
+  .refine((token) => token.length <= 4096, 'openbao_token is longer than 4096 bytes')
+  .refine((token) => token.every((byte) => byte > 0x20 && byte < 0x7f), 'openbao_token is no token');
+
 const fetchRequest = z.object({
   route: line(128, 'route').min(1, 'route is empty'),
   actor: line(128, 'actor'),
   fields: z.array(line(128, 'a field').min(1, 'a field is empty')).max(64, 'more than 64 fields'),
   single: z.boolean(),
   wrapTtlSeconds: z.bigint().max(MAX_WRAP_SECONDS, 'wrap_ttl_seconds is above a day'),
-  openbaoToken: z
-    .instanceof(Uint8Array)
-    .refine((token) => token.length <= 4096, 'openbao_token is longer than 4096 bytes')
-    // Visible ASCII: nothing in it can begin a header of its own.
-    .refine((token) => token.every((byte) => byte > 0x20 && byte < 0x7f), 'openbao_token is no token'),
+  openbaoToken,
   subject: line(256, 'subject'),
   idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
   reason: line(512, 'reason'),
@@ -78,9 +85,67 @@ const fetchRequest = z.object({
 
 /** Takes the bytes of the token over. @throws WardenError invalid_request */
 export function parseFetchRequest(message: FetchRequest): FetchInput {
-  const { wrapTtlSeconds, openbaoToken, ...rest } = checked(fetchRequest, message);
-  const token = openbaoToken.length === 0 ? null : new Secret(asBuffer(openbaoToken));
+  const { wrapTtlSeconds, openbaoToken: bytes, ...rest } = checked(fetchRequest, message);
+  const token = bytes.length === 0 ? null : new Secret(asBuffer(bytes));
   return { ...rest, wrapSeconds: Number(wrapTtlSeconds), token };
+}
+
+const side = z.number().int().min(1, 'a terminal has columns and rows').max(65_535, 'a terminal is smaller than that');
+const terminal = z.object({ columns: side, rows: side });
+
+/** @throws WardenError invalid_request */
+export function parseTerminal(message: z.input<typeof terminal>): Terminal {
+  return checked(terminal, message);
+}
+
+const noNul = (text: string): boolean => !text.includes('\0');
+const variables = z.array(
+  z
+    .object({ name: z.instanceof(Uint8Array), value: z.instanceof(Uint8Array) })
+    .refine(({ name }) => name.length > 0 && !name.includes(0x3d) && !name.includes(0), 'a variable has no name')
+    .refine(({ name }) => isUtf8(name), "a variable's name is no text")
+    .refine(({ value }) => !value.includes(0), "a variable's value has a NUL in it")
+    // What is not text is carried as bytes.
+    .transform(({ name, value }): Variable => {
+      const bytes = asBuffer(value);
+      return [asBuffer(name).toString('utf8'), isUtf8(bytes) ? bytes.toString('utf8') : new Secret(bytes)];
+    }),
+);
+const routeId = line(128, 'a route').min(1, 'a route is empty');
+
+const execStart = z.object({
+  routes: z.array(routeId).max(16, 'more than 16 routes'),
+  references: z
+    .array(
+      z.object({
+        variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a reference has no name of a variable'),
+        route: routeId,
+        field: line(128, 'a field'),
+      }),
+    )
+    .max(256, 'more than 256 references'),
+  actor: line(128, 'actor'),
+  argv: z
+    .array(z.string().refine(noNul, 'an argument has a NUL in it'))
+    .refine(([command]) => command !== undefined && command !== '', 'there is no command'),
+  environment: variables,
+  additions: variables,
+  pristine: z.boolean(),
+  noMask: z.boolean(),
+  noNetwork: z.boolean(),
+  terminal: terminal.optional().transform((size) => size ?? null),
+  stdin: z.boolean(),
+  openbaoToken,
+  subject: line(256, 'subject'),
+  idToken: z.string().max(16_384, 'id_token is longer than 16384 characters'),
+  reason: line(512, 'reason'),
+  ticket: line(128, 'ticket'),
+});
+
+/** Takes the bytes of the token over. @throws WardenError invalid_request */
+export function parseExecStart(message: ExecStart): ExecInput {
+  const { openbaoToken: bytes, ...rest } = checked(execStart, message);
+  return { ...rest, token: bytes.length === 0 ? null : new Secret(asBuffer(bytes)) };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,6 +3,7 @@ import { isAdministrator, requireAdministrator } from '../operations/authorised-
 import { breakGlass, type HasTerminal } from '../operations/break-glass.ts';
 import type { RequestContext } from '../operations/context.ts';
 import { explainSign } from '../operations/explain.ts';
+import { explainExec } from '../operations/explain-exec.ts';
 import { explainFetch } from '../operations/explain-fetch.ts';
 import { fetchSecret } from '../operations/fetch.ts';
 import { listActors } from '../operations/list-actors.ts';
@@ -27,6 +28,7 @@ import {
   toSignResponse,
   toTimestamp,
 } from './encode.ts';
+import { execHandler } from './exec.ts';
 import {
   type BreakGlassRequest,
   type BreakGlassResponse,
@@ -61,6 +63,7 @@ import {
 import {
   parseActorName,
   parseBreakGlassRequest,
+  parseExecStart,
   parseFetchRequest,
   parseLockdownRequest,
   parseQueryRequest,
@@ -106,6 +109,9 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
       deps,
       { method: 'Explain', recordAs: 'explain' },
       async (request, context) => {
+        if (request.exec !== undefined) {
+          return toExplainResponse(await explainExec(parseExecStart(request.exec), request.ask, context), context);
+        }
         if (request.fetch !== undefined) {
           return toExplainResponse(await explainFetch(parseFetchRequest(request.fetch), request.ask, context), context);
         }
@@ -117,6 +123,8 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
     Fetch: unary<FetchRequest, FetchResponse>(deps, { method: 'Fetch', recordAs: 'fetch' }, async (request, context) =>
       toFetchResponse(await fetchSecret(parseFetchRequest(request), context), context),
     ),
+
+    Exec: execHandler(deps),
 
     ListRoutes: unary<ListRoutesRequest, ListRoutesResponse>(
       deps,

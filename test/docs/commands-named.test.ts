@@ -16,8 +16,8 @@ const inside = (folder: string, ending: string): string[] =>
 /** The first words of each command: of `ledger verify`, `ledger` too, which stands for the family. */
 const NAMES = new Set(COMMANDS.flatMap(({ name }) => [name, name.split(' ')[0] ?? '']));
 
-/** `warden exec` comes with the command that runs with secrets; what refuses a fetch names it already. */
-const NOT_YET = ['exec'];
+/** What is named before it is there. */
+const NOT_YET: readonly string[] = [];
 /** `warden itself failed`, in a template. */
 const NO_COMMAND = ['itself'];
 

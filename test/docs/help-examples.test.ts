@@ -12,6 +12,8 @@ const EXAMPLE = fileURLToPath(new URL('../../examples/posture-conformance.exampl
 const ELSEWHERE: Readonly<Record<string, string>> = {
   access: 'test/openbao',
   fetch: 'test/openbao',
+  exec: 'test/exec',
+  'explain exec': 'test/exec',
   'openbao setup': 'test/openbao',
   agent: 'test/agent',
   'double materialize': 'test/doubles',

@@ -24,8 +24,8 @@ import {
 import { FrameReader, FramingError, frame } from './framing.ts';
 
 /**
- * gRPC over one HTTP/2 connection on a connected socket: unary and server-streaming calls, which is all that
- * `warden` makes. A third of grpc-js's start-up time, and held against grpc-js by tests.
+ * gRPC over one HTTP/2 connection on a connected socket: unary calls and streams, which is all that `warden`
+ * makes. A third of grpc-js's start-up time, and held against grpc-js by tests.
  */
 export class Channel {
   readonly #session: ClientHttp2Session;
@@ -77,13 +77,47 @@ export class Channel {
   ): AsyncGenerator<Res, void, undefined> {
     const deadlineMs = options.deadlineMs === undefined ? DEFAULT_DEADLINE_MS : options.deadlineMs;
     const call = this.#open(`/${service}/${method.name}`, deadlineMs);
-    let failure: Error | null = null;
+    const answers = this.#answers(call, method, options);
+    call.end(frame(method.requestType.encode(request).finish()));
+    yield* answers;
+  }
+
+  /** Messages both ways for as long as either side likes; without a deadline unless one is given. */
+  duplex<Req, Res>(service: string, method: Method<Req, Res>, options: CallOptions = {}): DuplexCall<Req, Res> {
+    const call = this.#open(`/${service}/${method.name}`, options.deadlineMs ?? null);
+    const answers = this.#answers(call, method, { ...options, deadlineMs: options.deadlineMs ?? null });
+    return {
+      answers,
+      send: (message) =>
+        new Promise((resolve) => {
+          // What became of a call that has ended, `answers` says.
+          if (call.destroyed || call.writableEnded) return resolve();
+          if (call.write(frame(method.requestType.encode(message).finish()))) return resolve();
+          const done = (): void => {
+            call.off('drain', done);
+            call.off('close', done);
+            resolve();
+          };
+          call.on('drain', done);
+          call.on('close', done);
+        }),
+      end: () => void call.end(),
+    };
+  }
+
+  /** Listens from now on; what comes back reads no faster than it is taken. */
+  #answers<Res>(
+    call: ClientHttp2Stream,
+    method: Method<never, Res>,
+    { deadlineMs = DEFAULT_DEADLINE_MS, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: CallOptions,
+  ): AsyncGenerator<Res, void, undefined> {
+    const state: CallState = { answer: { headers: null, trailers: null }, failure: null };
+    const { answer } = state;
     const fail = (error: Error): void => {
-      failure ??= error;
+      state.failure ??= error;
       call.close(constants.NGHTTP2_CANCEL);
     };
     const timer = deadlineMs === null ? null : setTimeout(() => fail(tooLate(deadlineMs)), deadlineMs);
-    const answer: Answer = { headers: null, trailers: null };
     call.on('response', (headers, flags) => {
       answer.headers = headers;
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) answer.trailers = headers;
@@ -92,24 +126,32 @@ export class Channel {
     call.on('trailers', (trailers) => {
       answer.trailers = trailers;
     });
-    call.end(frame(method.requestType.encode(request).finish()));
+    call.once('close', () => {
+      if (timer !== null) clearTimeout(timer);
+    });
+    return this.#read(call, method, new FrameReader(maxMessageBytes), state);
+  }
 
-    const reader = new FrameReader(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  async *#read<Res>(
+    call: ClientHttp2Stream,
+    method: Method<never, Res>,
+    reader: FrameReader,
+    state: CallState,
+  ): AsyncGenerator<Res, void, undefined> {
     try {
       for await (const chunk of call) {
-        if (failure !== null) break;
+        if (state.failure !== null) break;
         for (const message of reader.push(chunk as Buffer)) yield decode(method, message);
       }
     } catch (error) {
       if (error instanceof FramingError) throw brokenAnswer(error.message);
       if (error instanceof WardenError) throw error;
-      failure ??= this.#lost;
+      state.failure ??= this.#lost;
     } finally {
-      if (timer !== null) clearTimeout(timer);
       if (!call.readableEnded) call.close(constants.NGHTTP2_CANCEL);
     }
-    if (failure !== null) throw failure;
-    await this.#finish(answer, reader);
+    if (state.failure !== null) throw state.failure;
+    await this.#finish(state.answer, reader);
   }
 
   /**
@@ -151,6 +193,21 @@ export class Channel {
     await checkStatus(answer.trailers);
     if (reader.incomplete) throw brokenAnswer('half a message');
   }
+}
+
+/** One call that streams both ways. */
+export interface DuplexCall<Req, Res> {
+  /** @throws as `unary` */
+  readonly answers: AsyncGenerator<Res, void, undefined>;
+  /** Resolves once more may be sent. Never rejects. */
+  send(message: Req): Promise<void>;
+  /** Nothing more will be sent. */
+  end(): void;
+}
+
+interface CallState {
+  readonly answer: Answer;
+  failure: Error | null;
 }
 
 interface Answer {

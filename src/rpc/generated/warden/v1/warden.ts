@@ -151,6 +151,146 @@ export interface FetchEvidence {
   requestId: string;
 }
 
+export interface ExecRequest {
+  message:
+    | //
+    /** First, and only there. */
+    { $case: "start"; value: ExecStart }
+    | //
+    /** Bytes for the command's stdin, at most 65,536; with a terminal: what was typed. */
+    { $case: "stdin"; value: Buffer }
+    | //
+    /** The end of stdin. With a terminal: it hung up. */
+    { $case: "stdinEnd"; value: ExecStdinEnd }
+    | //
+    /** The terminal has another size now. */
+    { $case: "resize"; value: TerminalSize }
+    | //
+    /** To the command's process group: "SIGINT", "SIGTERM" and the like. */
+    { $case: "signal"; value: string }
+    | undefined;
+}
+
+export interface ExecStart {
+  /** Ids of the catalogue, each with all that its `inject` says. */
+  routes: string[];
+  /** Single fields as variables, beside or instead of what `inject` says. */
+  references: ExecReference[];
+  /** For whom; "" is the one actor that admits the caller. */
+  actor: string;
+  /** The command and its arguments. The working folder is the caller's own. */
+  argv: string[];
+  /** The caller's environment; the daemon takes out what is not for the command. */
+  environment: EnvironmentVariable[];
+  /** Variables that the caller adds; they hold under `pristine` too. */
+  additions: EnvironmentVariable[];
+  /** Of `environment` only PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, LC_* and TZ. */
+  pristine: boolean;
+  /** Output as it is. Refused unless each of the routes allows it. */
+  noMask: boolean;
+  /** An empty network namespace. */
+  noNetwork: boolean;
+  /** The caller has a terminal, and the command gets one of this size. Absent: three pipes. */
+  terminal:
+    | TerminalSize
+    | undefined;
+  /** The command has the caller's stdin. False: an empty one, or what a route puts there. */
+  stdin: boolean;
+  /** The caller's own OpenBao token, for as long as the command runs: neither kept beyond it nor logged. Empty: none. */
+  openbaoToken: Buffer;
+  /** As in SignRequest. */
+  subject: string;
+  idToken: string;
+  reason: string;
+  ticket: string;
+}
+
+/** `NAME=warden://route/field` of an env file. */
+export interface ExecReference {
+  variable: string;
+  route: string;
+  /** "": the only one that the route has. */
+  field: string;
+}
+
+export interface EnvironmentVariable {
+  name: Buffer;
+  value: Buffer;
+}
+
+export interface TerminalSize {
+  /** Characters; 1 to 65,535. */
+  columns: number;
+  rows: number;
+}
+
+export interface ExecStdinEnd {
+}
+
+export interface ExecResponse {
+  message:
+    | //
+    /** First: the command runs. */
+    { $case: "started"; value: ExecStarted }
+    | //
+    /** At most 65,536 bytes. With a terminal: all that is shown. */
+    { $case: "stdout"; value: Buffer }
+    | { $case: "stderr"; value: Buffer }
+    | //
+    /** Last. */
+    { $case: "ended"; value: ExecEnded }
+    | //
+    /**
+     * So many bytes of stdin the command has taken since this was last said. A client that keeps less than 262,144 of
+     * them under way gets its signals through however little the command reads.
+     */
+    { $case: "stdinTaken"; value: number }
+    | undefined;
+}
+
+/** What is recorded of a start, and may be shown. Never a value. */
+export interface ExecStarted {
+  actor: string;
+  /** The executable, an absolute path. */
+  command: string;
+  routes: ExecEvidence[];
+  /** Some values are too short to be masked; of these routes. */
+  unmasked: string[];
+  posture: string;
+  /** The values are synthetic. */
+  double: boolean;
+  generation: bigint;
+  requestId: string;
+}
+
+export interface ExecEvidence {
+  route: string;
+  openbaoPath: string;
+  openbaoVersion: bigint;
+  leaseId: string;
+  /** "" where no decision point was asked. */
+  policyDecisionId: string;
+  policyEffect: string;
+  /** Of its exec_start record. */
+  ledgerSeq: bigint;
+}
+
+export interface ExecEnded {
+  /** Where it ended by itself; 0 beside a signal. */
+  exitCode: number;
+  /** "SIGTERM" and the like; "" where it ended by itself. */
+  signal: string;
+  /** Why the daemon ended it, a reason code; "" where it did not. */
+  reason: string;
+  message: string;
+  /** Of the exec_end record; 0 where it could not be written. */
+  ledgerSeq: bigint;
+  /** What the command wrote, before masking. */
+  bytes: bigint;
+  /** From its start. */
+  durationMs: bigint;
+}
+
 export interface ListRoutesRequest {
   /** Only for this actor; "" is every actor that admits the caller. */
   actor: string;
@@ -183,6 +323,14 @@ export interface Route {
   execCapable: boolean;
   /** Those who may ask for it and admit this caller; all of them for an administrator. */
   actors: RouteActor[];
+  /** How fields reach a command: "token as NODE_AUTH_TOKEN", "key as a file named by KEY_FILE". */
+  inject: string[];
+  /** The commands that may run with it, "/usr/bin/npm publish **"; none where any may. */
+  commands: string[];
+  /** Longest run of a command, in seconds. */
+  maxDurationSeconds: bigint;
+  /** `--no-mask` is allowed. */
+  allowUnmasked: boolean;
 }
 
 export interface RouteActor {
@@ -246,7 +394,11 @@ export interface ExplainRequest {
   /** Ask the decision point for real, and record it. */
   ask: boolean;
   /** Instead of `sign`: a fetch, up to the owner, who is not asked. */
-  fetch: FetchRequest | undefined;
+  fetch:
+    | FetchRequest
+    | undefined;
+  /** Instead of `sign`: a command, up to the owners, who are not asked; nothing is started. */
+  exec: ExecStart | undefined;
 }
 
 export interface ExplainResponse {
@@ -266,7 +418,7 @@ export interface ExplainResponse {
 export interface ExplainStep {
   /**
    * "caller" | "key" | "actor" | "callers" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
-   * of a fetch also "route" | "fields" | "confinement" | "lattice" | "tier" | "owner".
+   * of a fetch also "route" | "fields" | "confinement" | "lattice" | "tier" | "owner", of a command also "command".
    */
   name: string;
   /** "held" | "failed" | "not_reached" | "not_asked" | "would_ask". */
@@ -310,7 +462,11 @@ export interface StatusResponse {
     | ProcessStatus
     | undefined;
   /** Who asks, as the daemon sees it: what selectors are held against. */
-  caller: CallerSeen | undefined;
+  caller:
+    | CallerSeen
+    | undefined;
+  /** Commands that run with values now. */
+  commandsRunning: number;
 }
 
 /** What the process does for its secrets, and what the machine lets it do. */
@@ -1681,6 +1837,1214 @@ export const FetchEvidence: MessageFns<FetchEvidence> = {
   },
 };
 
+function createBaseExecRequest(): ExecRequest {
+  return { message: undefined };
+}
+
+export const ExecRequest: MessageFns<ExecRequest> = {
+  encode(message: ExecRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "start":
+        ExecStart.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "stdin":
+        writer.uint32(18).bytes(message.message.value);
+        break;
+      case "stdinEnd":
+        ExecStdinEnd.encode(message.message.value, writer.uint32(26).fork()).join();
+        break;
+      case "resize":
+        TerminalSize.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
+      case "signal":
+        writer.uint32(42).string(message.message.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "start", value: ExecStart.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "stdin", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "stdinEnd", value: ExecStdinEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "resize", value: TerminalSize.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "signal", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecRequest>): ExecRequest {
+    return ExecRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecRequest>): ExecRequest {
+    const message = createBaseExecRequest();
+    switch (object.message?.$case) {
+      case "start": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "start", value: ExecStart.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "stdin": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stdin", value: object.message.value };
+        }
+        break;
+      }
+      case "stdinEnd": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stdinEnd", value: ExecStdinEnd.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "resize": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "resize", value: TerminalSize.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "signal": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "signal", value: object.message.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseExecStart(): ExecStart {
+  return {
+    routes: [],
+    references: [],
+    actor: "",
+    argv: [],
+    environment: [],
+    additions: [],
+    pristine: false,
+    noMask: false,
+    noNetwork: false,
+    terminal: undefined,
+    stdin: false,
+    openbaoToken: Buffer.alloc(0),
+    subject: "",
+    idToken: "",
+    reason: "",
+    ticket: "",
+  };
+}
+
+export const ExecStart: MessageFns<ExecStart> = {
+  encode(message: ExecStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.routes) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.references) {
+      ExecReference.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    for (const v of message.argv) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.environment) {
+      EnvironmentVariable.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.additions) {
+      EnvironmentVariable.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.pristine !== false) {
+      writer.uint32(56).bool(message.pristine);
+    }
+    if (message.noMask !== false) {
+      writer.uint32(64).bool(message.noMask);
+    }
+    if (message.noNetwork !== false) {
+      writer.uint32(72).bool(message.noNetwork);
+    }
+    if (message.terminal !== undefined) {
+      TerminalSize.encode(message.terminal, writer.uint32(82).fork()).join();
+    }
+    if (message.stdin !== false) {
+      writer.uint32(88).bool(message.stdin);
+    }
+    if (message.openbaoToken.length !== 0) {
+      writer.uint32(98).bytes(message.openbaoToken);
+    }
+    if (message.subject !== "") {
+      writer.uint32(106).string(message.subject);
+    }
+    if (message.idToken !== "") {
+      writer.uint32(114).string(message.idToken);
+    }
+    if (message.reason !== "") {
+      writer.uint32(122).string(message.reason);
+    }
+    if (message.ticket !== "") {
+      writer.uint32(130).string(message.ticket);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.routes.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.references.push(ExecReference.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.argv.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.environment.push(EnvironmentVariable.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.additions.push(EnvironmentVariable.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.pristine = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.noMask = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.noNetwork = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.terminal = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.openbaoToken = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.idToken = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.ticket = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecStart>): ExecStart {
+    return ExecStart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecStart>): ExecStart {
+    const message = createBaseExecStart();
+    message.routes = object.routes?.map((e) => e) || [];
+    message.references = object.references?.map((e) => ExecReference.fromPartial(e)) || [];
+    message.actor = object.actor ?? "";
+    message.argv = object.argv?.map((e) => e) || [];
+    message.environment = object.environment?.map((e) => EnvironmentVariable.fromPartial(e)) || [];
+    message.additions = object.additions?.map((e) => EnvironmentVariable.fromPartial(e)) || [];
+    message.pristine = object.pristine ?? false;
+    message.noMask = object.noMask ?? false;
+    message.noNetwork = object.noNetwork ?? false;
+    message.terminal = (object.terminal !== undefined && object.terminal !== null)
+      ? TerminalSize.fromPartial(object.terminal)
+      : undefined;
+    message.stdin = object.stdin ?? false;
+    message.openbaoToken = object.openbaoToken ?? Buffer.alloc(0);
+    message.subject = object.subject ?? "";
+    message.idToken = object.idToken ?? "";
+    message.reason = object.reason ?? "";
+    message.ticket = object.ticket ?? "";
+    return message;
+  },
+};
+
+function createBaseExecReference(): ExecReference {
+  return { variable: "", route: "", field: "" };
+}
+
+export const ExecReference: MessageFns<ExecReference> = {
+  encode(message: ExecReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.variable !== "") {
+      writer.uint32(10).string(message.variable);
+    }
+    if (message.route !== "") {
+      writer.uint32(18).string(message.route);
+    }
+    if (message.field !== "") {
+      writer.uint32(26).string(message.field);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.variable = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.route = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecReference>): ExecReference {
+    return ExecReference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecReference>): ExecReference {
+    const message = createBaseExecReference();
+    message.variable = object.variable ?? "";
+    message.route = object.route ?? "";
+    message.field = object.field ?? "";
+    return message;
+  },
+};
+
+function createBaseEnvironmentVariable(): EnvironmentVariable {
+  return { name: Buffer.alloc(0), value: Buffer.alloc(0) };
+}
+
+export const EnvironmentVariable: MessageFns<EnvironmentVariable> = {
+  encode(message: EnvironmentVariable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name.length !== 0) {
+      writer.uint32(10).bytes(message.name);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnvironmentVariable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnvironmentVariable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnvironmentVariable>): EnvironmentVariable {
+    return EnvironmentVariable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnvironmentVariable>): EnvironmentVariable {
+    const message = createBaseEnvironmentVariable();
+    message.name = object.name ?? Buffer.alloc(0);
+    message.value = object.value ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseTerminalSize(): TerminalSize {
+  return { columns: 0, rows: 0 };
+}
+
+export const TerminalSize: MessageFns<TerminalSize> = {
+  encode(message: TerminalSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.columns !== 0) {
+      writer.uint32(8).uint32(message.columns);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(16).uint32(message.rows);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TerminalSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTerminalSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.columns = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rows = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TerminalSize>): TerminalSize {
+    return TerminalSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TerminalSize>): TerminalSize {
+    const message = createBaseTerminalSize();
+    message.columns = object.columns ?? 0;
+    message.rows = object.rows ?? 0;
+    return message;
+  },
+};
+
+function createBaseExecStdinEnd(): ExecStdinEnd {
+  return {};
+}
+
+export const ExecStdinEnd: MessageFns<ExecStdinEnd> = {
+  encode(_: ExecStdinEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecStdinEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecStdinEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecStdinEnd>): ExecStdinEnd {
+    return ExecStdinEnd.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ExecStdinEnd>): ExecStdinEnd {
+    const message = createBaseExecStdinEnd();
+    return message;
+  },
+};
+
+function createBaseExecResponse(): ExecResponse {
+  return { message: undefined };
+}
+
+export const ExecResponse: MessageFns<ExecResponse> = {
+  encode(message: ExecResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "started":
+        ExecStarted.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "stdout":
+        writer.uint32(18).bytes(message.message.value);
+        break;
+      case "stderr":
+        writer.uint32(26).bytes(message.message.value);
+        break;
+      case "ended":
+        ExecEnded.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
+      case "stdinTaken":
+        writer.uint32(40).uint32(message.message.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "started", value: ExecStarted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "stdout", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = { $case: "stderr", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = { $case: "ended", value: ExecEnded.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.message = { $case: "stdinTaken", value: reader.uint32() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecResponse>): ExecResponse {
+    return ExecResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecResponse>): ExecResponse {
+    const message = createBaseExecResponse();
+    switch (object.message?.$case) {
+      case "started": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "started", value: ExecStarted.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "stdout": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stdout", value: object.message.value };
+        }
+        break;
+      }
+      case "stderr": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stderr", value: object.message.value };
+        }
+        break;
+      }
+      case "ended": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "ended", value: ExecEnded.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "stdinTaken": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stdinTaken", value: object.message.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseExecStarted(): ExecStarted {
+  return {
+    actor: "",
+    command: "",
+    routes: [],
+    unmasked: [],
+    posture: "",
+    double: false,
+    generation: 0n,
+    requestId: "",
+  };
+}
+
+export const ExecStarted: MessageFns<ExecStarted> = {
+  encode(message: ExecStarted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actor !== "") {
+      writer.uint32(10).string(message.actor);
+    }
+    if (message.command !== "") {
+      writer.uint32(18).string(message.command);
+    }
+    for (const v of message.routes) {
+      ExecEvidence.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.unmasked) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.posture !== "") {
+      writer.uint32(42).string(message.posture);
+    }
+    if (message.double !== false) {
+      writer.uint32(48).bool(message.double);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.generation);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(66).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecStarted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.command = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.routes.push(ExecEvidence.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unmasked.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.posture = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.double = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecStarted>): ExecStarted {
+    return ExecStarted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecStarted>): ExecStarted {
+    const message = createBaseExecStarted();
+    message.actor = object.actor ?? "";
+    message.command = object.command ?? "";
+    message.routes = object.routes?.map((e) => ExecEvidence.fromPartial(e)) || [];
+    message.unmasked = object.unmasked?.map((e) => e) || [];
+    message.posture = object.posture ?? "";
+    message.double = object.double ?? false;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseExecEvidence(): ExecEvidence {
+  return {
+    route: "",
+    openbaoPath: "",
+    openbaoVersion: 0n,
+    leaseId: "",
+    policyDecisionId: "",
+    policyEffect: "",
+    ledgerSeq: 0n,
+  };
+}
+
+export const ExecEvidence: MessageFns<ExecEvidence> = {
+  encode(message: ExecEvidence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.route !== "") {
+      writer.uint32(10).string(message.route);
+    }
+    if (message.openbaoPath !== "") {
+      writer.uint32(18).string(message.openbaoPath);
+    }
+    if (message.openbaoVersion !== 0n) {
+      if (BigInt.asUintN(64, message.openbaoVersion) !== message.openbaoVersion) {
+        throw new globalThis.Error("value provided for field message.openbaoVersion of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.openbaoVersion);
+    }
+    if (message.leaseId !== "") {
+      writer.uint32(34).string(message.leaseId);
+    }
+    if (message.policyDecisionId !== "") {
+      writer.uint32(42).string(message.policyDecisionId);
+    }
+    if (message.policyEffect !== "") {
+      writer.uint32(50).string(message.policyEffect);
+    }
+    if (message.ledgerSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerSeq) !== message.ledgerSeq) {
+        throw new globalThis.Error("value provided for field message.ledgerSeq of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.ledgerSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecEvidence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecEvidence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.route = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.openbaoPath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.openbaoVersion = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.leaseId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policyDecisionId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policyEffect = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.ledgerSeq = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecEvidence>): ExecEvidence {
+    return ExecEvidence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecEvidence>): ExecEvidence {
+    const message = createBaseExecEvidence();
+    message.route = object.route ?? "";
+    message.openbaoPath = object.openbaoPath ?? "";
+    message.openbaoVersion = (object.openbaoVersion !== undefined && object.openbaoVersion !== null)
+      ? BigInt(object.openbaoVersion)
+      : 0n;
+    message.leaseId = object.leaseId ?? "";
+    message.policyDecisionId = object.policyDecisionId ?? "";
+    message.policyEffect = object.policyEffect ?? "";
+    message.ledgerSeq = (object.ledgerSeq !== undefined && object.ledgerSeq !== null) ? BigInt(object.ledgerSeq) : 0n;
+    return message;
+  },
+};
+
+function createBaseExecEnded(): ExecEnded {
+  return { exitCode: 0, signal: "", reason: "", message: "", ledgerSeq: 0n, bytes: 0n, durationMs: 0n };
+}
+
+export const ExecEnded: MessageFns<ExecEnded> = {
+  encode(message: ExecEnded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.exitCode !== 0) {
+      writer.uint32(8).uint32(message.exitCode);
+    }
+    if (message.signal !== "") {
+      writer.uint32(18).string(message.signal);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.ledgerSeq !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerSeq) !== message.ledgerSeq) {
+        throw new globalThis.Error("value provided for field message.ledgerSeq of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.ledgerSeq);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asUintN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.bytes);
+    }
+    if (message.durationMs !== 0n) {
+      if (BigInt.asUintN(64, message.durationMs) !== message.durationMs) {
+        throw new globalThis.Error("value provided for field message.durationMs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.durationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecEnded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecEnded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.exitCode = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.signal = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.ledgerSeq = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.durationMs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecEnded>): ExecEnded {
+    return ExecEnded.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecEnded>): ExecEnded {
+    const message = createBaseExecEnded();
+    message.exitCode = object.exitCode ?? 0;
+    message.signal = object.signal ?? "";
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.ledgerSeq = (object.ledgerSeq !== undefined && object.ledgerSeq !== null) ? BigInt(object.ledgerSeq) : 0n;
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.durationMs = (object.durationMs !== undefined && object.durationMs !== null)
+      ? BigInt(object.durationMs)
+      : 0n;
+    return message;
+  },
+};
+
 function createBaseListRoutesRequest(): ListRoutesRequest {
   return { actor: "" };
 }
@@ -1818,6 +3182,10 @@ function createBaseRoute(): Route {
     fetchCapable: false,
     execCapable: false,
     actors: [],
+    inject: [],
+    commands: [],
+    maxDurationSeconds: 0n,
+    allowUnmasked: false,
   };
 }
 
@@ -1861,6 +3229,21 @@ export const Route: MessageFns<Route> = {
     }
     for (const v of message.actors) {
       RouteActor.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.inject) {
+      writer.uint32(114).string(v!);
+    }
+    for (const v of message.commands) {
+      writer.uint32(122).string(v!);
+    }
+    if (message.maxDurationSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.maxDurationSeconds) !== message.maxDurationSeconds) {
+        throw new globalThis.Error("value provided for field message.maxDurationSeconds of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.maxDurationSeconds);
+    }
+    if (message.allowUnmasked !== false) {
+      writer.uint32(136).bool(message.allowUnmasked);
     }
     return writer;
   },
@@ -1982,6 +3365,38 @@ export const Route: MessageFns<Route> = {
             message.actors.push(RouteActor.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.inject.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.commands.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.maxDurationSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.allowUnmasked = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2012,6 +3427,12 @@ export const Route: MessageFns<Route> = {
     message.fetchCapable = object.fetchCapable ?? false;
     message.execCapable = object.execCapable ?? false;
     message.actors = object.actors?.map((e) => RouteActor.fromPartial(e)) || [];
+    message.inject = object.inject?.map((e) => e) || [];
+    message.commands = object.commands?.map((e) => e) || [];
+    message.maxDurationSeconds = (object.maxDurationSeconds !== undefined && object.maxDurationSeconds !== null)
+      ? BigInt(object.maxDurationSeconds)
+      : 0n;
+    message.allowUnmasked = object.allowUnmasked ?? false;
     return message;
   },
 };
@@ -2602,7 +4023,7 @@ export const Actor: MessageFns<Actor> = {
 };
 
 function createBaseExplainRequest(): ExplainRequest {
-  return { sign: undefined, ask: false, fetch: undefined };
+  return { sign: undefined, ask: false, fetch: undefined, exec: undefined };
 }
 
 export const ExplainRequest: MessageFns<ExplainRequest> = {
@@ -2615,6 +4036,9 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
     }
     if (message.fetch !== undefined) {
       FetchRequest.encode(message.fetch, writer.uint32(26).fork()).join();
+    }
+    if (message.exec !== undefined) {
+      ExecStart.encode(message.exec, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2656,6 +4080,14 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
             message.fetch = FetchRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exec = ExecStart.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2680,6 +4112,7 @@ export const ExplainRequest: MessageFns<ExplainRequest> = {
     message.fetch = (object.fetch !== undefined && object.fetch !== null)
       ? FetchRequest.fromPartial(object.fetch)
       : undefined;
+    message.exec = (object.exec !== undefined && object.exec !== null) ? ExecStart.fromPartial(object.exec) : undefined;
     return message;
   },
 };
@@ -3008,6 +4441,7 @@ function createBaseStatusResponse(): StatusResponse {
     pid: 0,
     process: undefined,
     caller: undefined,
+    commandsRunning: 0,
   };
 }
 
@@ -3075,6 +4509,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.caller !== undefined) {
       CallerSeen.encode(message.caller, writer.uint32(154).fork()).join();
+    }
+    if (message.commandsRunning !== 0) {
+      writer.uint32(160).uint32(message.commandsRunning);
     }
     return writer;
   },
@@ -3244,6 +4681,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.caller = CallerSeen.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.commandsRunning = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3292,6 +4737,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     message.caller = (object.caller !== undefined && object.caller !== null)
       ? CallerSeen.fromPartial(object.caller)
       : undefined;
+    message.commandsRunning = object.commandsRunning ?? 0;
     return message;
   },
 };
@@ -5686,6 +7132,18 @@ export const WardenDefinition = {
       requestStream: false,
       responseType: ListRoutesResponse as typeof ListRoutesResponse,
       responseStream: false,
+      options: {},
+    },
+    /**
+     * Runs a command with the values of routes, on its caller's streams. The first message is `start`; the ledger record
+     * is durable on disk before the command runs. The values themselves never come back: output is masked.
+     */
+    exec: {
+      name: "Exec",
+      requestType: ExecRequest as typeof ExecRequest,
+      requestStream: true,
+      responseType: ExecResponse as typeof ExecResponse,
+      responseStream: true,
       options: {},
     },
     /** What runs here and how it is: posture, snapshot, dependencies, what the mode protects against. */
