@@ -34,7 +34,7 @@ export class DaemonIssuer implements Issuer {
   }
 
   async permitted(actor: string, publicKey: string): Promise<{ readonly refused: string | null }> {
-    const request = { sign: this.#request(actor, publicKey), ask: false, fetch: undefined };
+    const request = { sign: this.#request(actor, publicKey), ask: false, fetch: undefined, exec: undefined };
     const { verdict, reason } = await this.#with((channel) => channel.unary(fullName, methods.explain, request));
     return { refused: verdict === 'refused' ? reason : null };
   }

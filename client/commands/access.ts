@@ -5,11 +5,19 @@ import { readFetchRequest } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
 import { columns } from '../output.ts';
 import { explanationCode, explanationJson, printExplanation } from '../print-explanation.ts';
+import { runWith as exec } from './exec.ts';
 import { run as fetch } from './fetch.ts';
 
-/** The routes that the caller may ask for; with a name what would happen now and why; with --fetch the walk itself. */
+/** The routes that the caller may ask for; with a name what would happen now and why; with --fetch or --exec the walk itself. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args } = invocation;
+  const command = args.positionals(1);
+  if (args.flag('exec') && args.flag('fetch')) throw usageError('--fetch or --exec, not both');
+  if (args.flag('exec') && command.length === 0) {
+    throw usageError('--exec needs a route and a command', 'warden access ROUTE --exec -- COMMAND');
+  }
+  if (args.flag('exec')) return exec(invocation, [args.positional(0)], command);
+  if (command.length > 0) throw usageError('a command is for --exec', 'warden access ROUTE --exec -- COMMAND');
   if (args.positional(0) !== '') return args.flag('fetch') ? fetch(invocation) : explain(invocation);
   for (const name of ['fetch', 'ask'] as const) {
     if (args.flag(name)) throw usageError(`--${name} needs a route`, 'warden access lists them');
@@ -90,11 +98,22 @@ function describe(route: Route): string[][] {
     place,
     ['fields', route.fields.join(', ') || 'none in this posture'],
     ['secret', `required maturity ${route.requiredMaturity}, data class ${route.dataClass}`],
+    ...(route.execCapable
+      ? [
+          ['injects', route.inject.join('; ') || 'nothing by itself'],
+          ['runs', route.commands.join('; ') || 'any command'],
+          ['for', `at most ${spoken(route.maxDurationSeconds)}${route.allowUnmasked ? ', --no-mask allowed' : ''}`],
+        ]
+      : []),
     ...route.actors.map(({ name, maturity, refusal }) => [
       'actor',
       `${name} (${maturity})${refusal === '' ? '' : `: ${refusal}`}`,
     ]),
   ];
+}
+
+function spoken(seconds: bigint): string {
+  return seconds % 3600n === 0n ? `${seconds / 3600n}h` : seconds % 60n === 0n ? `${seconds / 60n}m` : `${seconds}s`;
 }
 
 function toJsonRoute(route: Route): Record<string, unknown> {
@@ -111,6 +130,12 @@ function toJsonRoute(route: Route): Record<string, unknown> {
     tool: route.lane === 'tool' ? route.tool : undefined,
     fetch_capable: route.fetchCapable,
     exec_capable: route.execCapable,
+    ...(route.execCapable && {
+      inject: route.inject,
+      commands: route.commands.length === 0 ? undefined : route.commands,
+      max_duration_seconds: route.maxDurationSeconds,
+      allow_unmasked: route.allowUnmasked,
+    }),
     actors: route.actors.map(({ name, maturity, usable, refusal }) => ({
       name,
       maturity,

@@ -14,11 +14,7 @@ const MAX_ENV_FILE_BYTES = 256 * 1024;
 const OWN = /^(?:BAO|VAULT|WARDEN)_/;
 
 /** What the options, the words after `--` and the environment ask for. @throws WardenError invalid_request */
-export function readExecStart(
-  invocation: Invocation,
-  routes: readonly string[],
-  argv: readonly string[],
-): ExecStart {
+export function readExecStart(invocation: Invocation, routes: readonly string[], argv: readonly string[]): ExecStart {
   const { args, env } = invocation;
   const file = args.string('env-file');
   const { references, plain } = file === undefined ? { references: [], plain: [] } : readEnvFile(file);
