@@ -1,6 +1,7 @@
 import { LEDGER_KINDS } from '../src/ledger/record.ts';
 import type { Command } from './command.ts';
 import type { OptionSpec } from './command-spec.ts';
+import { PUSH_OPTIONS } from './push-options.ts';
 
 const TTL: OptionSpec = { type: 'string', value: 'TTL', summary: 'lifetime: 90m, 8h or a bare number of hours' };
 const REQUEST: Readonly<Record<string, OptionSpec>> = {
@@ -674,6 +675,7 @@ export const COMMANDS: readonly Command[] = [
       ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the ledger' },
       'dry-run': { type: 'boolean', summary: 'show what would be revoked, and do nothing' },
       lift: { type: 'boolean', summary: 'take a revocation back' },
+      ...PUSH_OPTIONS,
     },
     notes: [
       'For administrators. What is still valid is looked up in the ledger; expired certificates are left alone.',
@@ -696,9 +698,16 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     options: {
       output: { type: 'string', short: 'o', value: 'FILE', summary: 'where to; stdout by default', complete: 'file' },
+      ...PUSH_OPTIONS,
     },
-    notes: ['Anyone may have it. The daemon keeps the same file as revoked.krl in its state folder.'],
-    examples: [{ run: 'warden krl -o revoked.krl', says: 'ssh-keygen -Q -l -f revoked.krl shows what it holds' }],
+    notes: [
+      'Anyone may have it. The daemon keeps the same file as revoked.krl in its state folder.',
+      '--push runs your own ssh to the first address of each host, with your own certificate and configuration.',
+    ],
+    examples: [
+      { run: 'warden krl -o revoked.krl', says: 'ssh-keygen -Q -l -f revoked.krl shows what it holds' },
+      { run: 'warden krl --push --login root', says: 'every host of the inventory has it, or is named' },
+    ],
     load: () => online('krl'),
   },
   {

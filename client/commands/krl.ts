@@ -3,11 +3,19 @@ import { usageError } from '../args.ts';
 import { writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
+import { push, pushJson, readPush, reportPush } from '../krl-push.ts';
 
 /** The key revocation list in force, as sshd reads it. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const target = args.string('output');
+  const plan = readPush(args);
+  if (plan !== null) {
+    if (target !== undefined) throw usageError('--push and --output are two commands', 'one after the other');
+    const pushed = await withDaemon(invocation, (channel) => push(channel, plan));
+    if (out.json) out.object({ hosts: pushJson(pushed) });
+    return reportPush(pushed, plan, out);
+  }
   if (target === undefined && !out.json && out.terminal) {
     throw usageError(
       'the list is binary, and stdout is a terminal',

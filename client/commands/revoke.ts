@@ -3,6 +3,7 @@ import { quoted, usageError } from '../args.ts';
 import { withDaemon } from '../connect.ts';
 import { shortTime } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
+import { push, pushJson, readPush, reportPush } from '../krl-push.ts';
 import { readTime } from '../ledger-filter.ts';
 import { columns, type Output } from '../output.ts';
 
@@ -15,6 +16,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const dryRun = args.flag('dry-run');
   const lift = args.flag('lift');
+  const plan = readPush(args);
+  if (plan !== null && dryRun) throw usageError('--dry-run does nothing, and so there is nothing to push');
   const actor = args.string('actor') ?? '';
   const since = readTime(args, 'since', Date.now());
   const request = {
@@ -40,10 +43,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const answer = await withDaemon(invocation, (channel) =>
     channel.unary(fullName, methods.revoke, request, { deadlineMs: DEADLINE_MS }),
   );
-  if (out.json) out.object(asJson(answer, dryRun, lift));
+  const pushed = plan === null ? null : await withDaemon(invocation, (channel) => push(channel, plan));
+  if (out.json) out.object({ ...asJson(answer, dryRun, lift), hosts: pushed === null ? undefined : pushJson(pushed) });
   else if (lift) out.line(`${dryRun ? 'would be lifted' : 'lifted'}${trailer(answer)}`);
   else print(answer, { dryRun, actor, fingerprints: request.fingerprints }, out);
-  return 0;
+  return pushed === null || plan === null ? 0 : reportPush(pushed, plan, out);
 }
 
 interface Asked {
