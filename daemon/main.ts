@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   const log = createLog();
   endOnUnforeseen(log);
   const uid = effectiveUid();
-  const { callers: inherited } = assignSockets(takeListenFds());
+  const { callers: inherited, credentials } = assignSockets(takeListenFds());
   const manager = serviceManager(process.env, process.pid, {
     send: (address, message) => native().sendDatagram(address, message),
     onFault: (cause) => log.warn({ cause }, 'service manager cannot be told'),
@@ -62,8 +62,12 @@ async function main(): Promise<void> {
   const listeners: Listener[] = [];
   try {
     for (const { fd } of inherited) listeners.push(await listenInherited(fd, { onConnection, onError }));
+    for (const { fd } of credentials) {
+      listeners.push(await listenInherited(fd, { onConnection: daemon.acceptCredential, onError, halfOpen: true }));
+    }
     if (inherited.length === 0) {
-      listeners.push(await listen({ path: places.socketPath, mode, group, privateFolder, onConnection, onError }));
+      // First, as the one that callers come in by always is.
+      listeners.unshift(await listen({ path: places.socketPath, mode, group, privateFolder, onConnection, onError }));
     }
   } catch (error) {
     await daemon.close();

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
 import { CommandSlots } from '../src/access/command-slots.ts';
 import { keepLease } from '../src/access/lease-keeper.ts';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
@@ -23,6 +24,7 @@ import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { ServiceHost } from '../src/rpc/service.ts';
 import { SerialSource } from '../src/signing/serial.ts';
+import { credentialDoor } from './credentials.ts';
 import { executableIndex } from './executable-index.ts';
 import type { Log } from './log.ts';
 import { LogMeter } from './log-meter.ts';
@@ -50,6 +52,8 @@ export interface Places {
 
 export interface Daemon {
   readonly server: GrpcServer;
+  /** Takes a connection of systemd's, which wants a credential for a unit. */
+  readonly acceptCredential: (socket: Socket) => void;
   /** Reads the config again. Never throws: what went wrong is in the log and in status. */
   reload(trigger: ReloadTrigger): Promise<void>;
   /** From now on the config folder is watched. */
@@ -270,6 +274,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
 
   return {
     server,
+    acceptCredential: credentialDoor(deps, log, strangers),
     reload,
     watchConfig() {
       const watch = watchConfig({

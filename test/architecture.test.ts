@@ -48,6 +48,8 @@ const CLIENT_MAY_IMPORT = [
 
 /** Where `Secret.reveal()` may be called. */
 const MAY_REVEAL: readonly string[] = [
+  // Writes the value to systemd, which has no protocol to put it into.
+  'daemon/credentials.ts',
   // Into the environment, files and descriptors of a command.
   'daemon/runner/values.ts',
   // What is looked for in output.

@@ -38,6 +38,17 @@ export interface RouteCommand {
   readonly sha256: string | null;
 }
 
+/** A unit of the system's manager whose credential is one field of the route. */
+export interface RouteUnit {
+  readonly unit: string;
+  /** As `LoadCredential=` calls it. */
+  readonly name: string;
+  /** The workload that the unit is; among the route's actors. */
+  readonly actor: string;
+  /** Null: the route has one. */
+  readonly field: string | null;
+}
+
 /** A catalogued way to one secret. It never holds the value. Frozen with its snapshot. */
 export interface Route {
   readonly id: string;
@@ -56,6 +67,8 @@ export interface Route {
   readonly inject: readonly Injection[];
   /** Names of the inventory. */
   readonly actors: readonly string[];
+  /** For whom systemd itself may fetch it. Named `unit` and `name` together once in the whole catalogue. */
+  readonly units: readonly RouteUnit[];
   /** Null: the file has no such list. */
   readonly commands: readonly RouteCommand[] | null;
   readonly allowAnyCommand: boolean;

@@ -20,6 +20,7 @@ export function routeChanges(before: ReadonlyMap<string, Route>, after: Readonly
 function describeRoute(before: Route, after: Route): readonly string[] {
   const known = [
     ...gainedAndLost('actor', before.actors, after.actors),
+    ...gainedAndLost('credential', before.units.map(unitWords), after.units.map(unitWords)),
     ...changed('required maturity', before.secret.requiredMaturity, after.secret.requiredMaturity),
     ...changed('data class', before.secret.dataClass, after.secret.dataClass),
     ...changed('walked as', before.as, after.as),
@@ -43,6 +44,10 @@ function describeRoute(before: Route, after: Route): readonly string[] {
 
 function place(route: Route, location: Location | undefined): string {
   return location === undefined ? 'none' : `${storePath(route.lane, location)} (${location.fields.join(', ')})`;
+}
+
+function unitWords({ unit, name, actor, field }: Route['units'][number]): string {
+  return `${name} of ${unit} for ${actor}${field === null ? '' : ` (${field})`}`;
 }
 
 function commandWords({ path, argv, sha256 }: NonNullable<Route['commands']>[number]): string {

@@ -58,6 +58,18 @@ function refuseTwins(raw: readonly (RawRoute | null)[], problems: Problems): voi
     }
     seen.add(one.id);
   });
+  const credentials = new Map<string, string>();
+  raw.forEach((one, index) => {
+    one?.units.forEach(({ unit, name }, at) => {
+      const key = `${unit}/${name}`;
+      const other = credentials.get(key);
+      if (other !== undefined) {
+        const message = `the credential \`${name}\` of ${unit} is a value of \`${other}\` already`;
+        problems.at(['routes', index, 'units', at], message, 'one route for each credential');
+      }
+      credentials.set(key, one.id);
+    });
+  });
 }
 
 /** Which actors are named where: the inventory is another file, and may change without this one. */

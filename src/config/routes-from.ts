@@ -1,5 +1,5 @@
 import { isReserved } from '../access/command-environment.ts';
-import type { Injection, Location, Route } from '../access/route.ts';
+import type { Injection, Location, Route, RouteUnit } from '../access/route.ts';
 import { typeOfName } from '../inventory/names.ts';
 import { parseDuration } from '../kernel/duration.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
@@ -35,6 +35,7 @@ export function toRoute(raw: RawRoute, path: Path, posture: EnvPosture | null, p
     execCapable: raw.exec_capable,
     inject: toInjections(raw, path, fields, problems),
     actors: raw.actors,
+    units: toUnits(raw, path, fields, problems),
     commands:
       raw.commands?.map(({ path: file, argv, sha256 }) => ({
         path: file,
@@ -152,6 +153,37 @@ function toInjections(
     if (kind === 'stdin') return [{ kind, field }];
     if (kind === 'fd') return [{ kind, field, descriptor: entry.fd ?? 3 }];
     return [{ kind, field, variable: target }];
+  });
+}
+
+function toUnits(raw: RawRoute, path: Path, fields: ReadonlySet<string>, problems: Problems): readonly RouteUnit[] {
+  if (raw.units.length > 0 && raw.lane !== 'tool' && raw.as === 'caller') {
+    problems.at([...path, 'units'], 'systemd has no token of the owner', 'as: daemon');
+  }
+  if (raw.units.length > 0 && raw.lane === 'tool') {
+    problems.at([...path, 'units'], 'a tool runs as its caller, and that would be root', 'an OpenBao lane, as: daemon');
+  }
+  if (raw.units.length > 0 && !raw.fetch_capable) {
+    problems.at(
+      [...path, 'units'],
+      'a credential is the value itself, and the route does not give it',
+      'fetch_capable: true',
+    );
+  }
+  return raw.units.map(({ unit, name, actor, field = null }, index) => {
+    const place = [...path, 'units', index];
+    if (!raw.actors.includes(actor)) {
+      problems.at(
+        [...place, 'actor'],
+        `\`${actor}\` may not ask for ${raw.id}`,
+        `one of its actors, or ${actor} among them`,
+      );
+    }
+    if (field === null ? fields.size > 1 : !fields.has(field)) {
+      const message = field === null ? 'the route has several fields' : 'the route has no such field';
+      problems.at(field === null ? place : [...place, 'field'], message, `field: one of ${[...fields].join(', ')}`);
+    }
+    return { unit, name, actor, field };
   });
 }
 

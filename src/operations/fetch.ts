@@ -52,7 +52,12 @@ export interface FetchOutput {
  * One secret value, from request to release. It reads top to bottom as its security argument: nothing below a line
  * runs unless every line above it held, and nothing is released that is not durable in the ledger.
  */
-export async function fetchSecret(input: FetchInput, context: RequestContext): Promise<FetchOutput> {
+export async function fetchSecret(
+  input: FetchInput,
+  context: RequestContext,
+  /** Who the workload is, or that this caller may not ask for it. */
+  admit: (name: string, context: RequestContext) => Promise<Actor> = resolveActor,
+): Promise<FetchOutput> {
   const { world, services, connection, signal } = context;
   const { settings } = world.snapshot;
   const trail = new Trail('fetch', context);
@@ -64,7 +69,7 @@ export async function fetchSecret(input: FetchInput, context: RequestContext): P
       ...(input.reason === '' ? {} : { user_reason: input.reason }),
       ...(input.ticket === '' ? {} : { ticket: input.ticket }),
     });
-    const actor = await resolveActor(input.actor, context);
+    const actor = await admit(input.actor, context);
     checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
 

@@ -26,6 +26,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** True: a connection is not read from before somebody resumes it. */
   readonly pauseOnConnect?: boolean;
+  /** True where the other end may close its half before it has its answer. */
+  readonly halfOpen?: boolean;
   /** Called in the tick of the accept, with nothing read yet and no listener set. */
   readonly onConnection: (socket: Socket) => void;
   /** Failures of accept (out of descriptors, say); the listener goes on. */
@@ -81,10 +83,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 /** Listens on a socket that systemd made and keeps: its file, mode and group are the socket unit's. */
-export async function listenInherited(
-  fd: number,
-  options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog' | 'pauseOnConnect'>,
-): Promise<Listener> {
+export async function listenInherited(fd: number, options: ServeOptions): Promise<Listener> {
   const server = await serve(fd, options);
   return { path: native().boundPath(fd) ?? '', server, close: () => stopServer(server) };
 }
@@ -144,12 +143,12 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function serve(
-  fd: number,
-  options: Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog' | 'pauseOnConnect'>,
-): Promise<Server> {
+type ServeOptions = Pick<ListenOptions, 'onConnection' | 'onError' | 'backlog' | 'pauseOnConnect' | 'halfOpen'>;
+
+function serve(fd: number, options: ServeOptions): Promise<Server> {
+  const { pauseOnConnect = false, halfOpen: allowHalfOpen = false } = options;
   return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: options.pauseOnConnect === true }, options.onConnection);
+    const server = createServer({ pauseOnConnect, allowHalfOpen }, options.onConnection);
     server.once('error', reject);
     server.listen({ fd, backlog: options.backlog ?? DEFAULT_BACKLOG }, () => {
       server.off('error', reject);

@@ -4,6 +4,7 @@ import { ACTOR_NAME } from '../../inventory/names.ts';
 import { MATURITIES } from '../../kernel/posture.ts';
 import { DATA_CLASSES } from '../../posture/data-class.ts';
 import { absolutePath, duration, filled, line, matching, text, unique, version, whole } from './common.ts';
+import { unitName } from './selector.ts';
 
 const id = matching(
   'not a route id',
@@ -96,6 +97,19 @@ const command = z.strictObject({
     .describe('SHA-256 of the executable; null: not pinned.'),
 });
 
+const actorName = matching('not an actor name', 'a name of inventory.yaml, such as agt-release', ACTOR_NAME);
+
+const unit = z.strictObject({
+  unit: unitName.describe('The whole name of the unit.'),
+  name: matching(
+    'not the name of a credential',
+    'letters, digits, dots, dashes and underscores, as in LoadCredential=NAME:…',
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}$/,
+  ).describe('What the unit calls it: `LoadCredential=NAME:/run/warden/credentials.sock`.'),
+  actor: actorName.describe("The workload that the unit is; one of the route's `actors`."),
+  field: field.optional().describe('Which field, where the route has several.'),
+});
+
 export const route = z.strictObject({
   id: id.describe('Unique name.'),
   title: line(256).default('').describe('What it is, for people.'),
@@ -117,9 +131,12 @@ export const route = z.strictObject({
     .refine((list) => list.length <= 64, { error: 'more than 64 entries', params: { hint: 'at most 64' } })
     .default([])
     .describe('How fields reach a command.'),
-  actors: unique(matching('not an actor name', 'a name of inventory.yaml, such as agt-release', ACTOR_NAME)).describe(
-    'Who may ask.',
-  ),
+  actors: unique(actorName).describe('Who may ask.'),
+  units: z
+    .array(unit)
+    .refine((list) => list.length <= 256, { error: 'more than 256 units', params: { hint: 'at most 256' } })
+    .default([])
+    .describe('Units that systemd may fetch the value for (`LoadCredential=`), over the credentials socket.'),
   commands: z
     .array(command)
     .refine((list) => list.length <= 256, { error: 'more than 256 commands', params: { hint: 'at most 256' } })

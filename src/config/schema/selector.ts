@@ -5,7 +5,7 @@ import { absolutePath, line, matching, whole } from './common.ts';
 const MAX_ID = 4_294_967_294;
 
 const accountName = matching('not an account name', 'a name such as deploy', /^[A-Za-z_][A-Za-z0-9._@+-]{0,255}\$?$/);
-const unitName = line(255)
+export const unitName = line(255)
   .refine((value) => /^[A-Za-z0-9:_.\\@-]+\.(?:service|scope)$/.test(value), {
     error: 'not the name of a service or scope unit',
     params: { hint: 'the whole name, such as backup.service' },
