@@ -7,7 +7,7 @@
 // As a user who is not root it writes into this folder and npm's cache only. The demo needs no compiler, the tests do.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -146,6 +146,63 @@ function openbao() {
   });
 }
 
+/**
+ * A systemd that knows Type=notify-reload, where the machine's own is older: Debian's backports have one, as a tree to
+ * lay over the machine that the tests boot. It is not installed, and apt's own lists stay as they are.
+ */
+function newerSystemd() {
+  const own = spawnSync('systemctl', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  const version = Number(/^systemd (\d+)/.exec(own)?.[1] ?? 0);
+  if (version >= 253) return;
+  const { ID, VERSION_CODENAME: codename } = Object.fromEntries(
+    readFileSync('/etc/os-release', 'utf8')
+      .split('\n')
+      .map((line) => line.replaceAll('"', '').split('=')),
+  );
+  const folder = `${cache}/systemd-newer`;
+  if (!existsSync(`${folder}/usr/lib/systemd/systemd`)) once('systemd-newer', '', () => {});
+  once('systemd-newer', `${ID} ${codename} ${version}`, () => {
+    say(`fetching systemd of ${codename}-backports into .cache/systemd-newer, since systemd ${version} is here`);
+    const apt = `${cache}/apt-backports`;
+    rmSync(apt, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+    for (const name of ['lists/partial', 'archives/partial', 'debs']) mkdirSync(`${apt}/${name}`, { recursive: true });
+    const format = ['indextargets', '--format', '$(URI)', 'Created-By: Packages', `Codename: ${codename}`];
+    const [index = ''] = (spawnSync('apt-get', format, { encoding: 'utf8' }).stdout ?? '').split('\n');
+    const mirror = index.replace(/\/dists\/.*$/, '');
+    const key = '/usr/share/keyrings/debian-archive-keyring.gpg';
+    if (ID !== 'debian' || mirror === '')
+      fail(`missing: systemd 253 or newer, or Debian with its backports (here: ${ID} ${codename})`);
+    writeFileSync(`${apt}/sources.list`, `deb [signed-by=${key}] ${mirror} ${codename}-backports main\n`);
+    const options = [
+      '-qq',
+      `-oDir::Etc::sourcelist=${apt}/sources.list`,
+      '-oDir::Etc::sourceparts=-',
+      `-oDir::State::lists=${apt}/lists`,
+      `-oDir::Cache=${apt}`,
+      '-oDebug::NoLocking=1',
+      ...(isRoot ? ['-oAPT::Sandbox::User=root'] : []),
+    ];
+    const names = ['systemd', 'libsystemd-shared', 'libsystemd0', 'libudev1'];
+    const wanted = names.map((name) => `${name}/${codename}-backports`);
+    const ok =
+      run('apt-get', [...options, 'update']) &&
+      run('apt-get', [...options, 'download', ...wanted], { cwd: `${apt}/debs` });
+    if (!ok) fail(`systemd could not be fetched from ${codename}-backports; its output is above`);
+    for (const deb of readdirSync(`${apt}/debs`)) {
+      if (!run('dpkg-deb', ['--extract', `${apt}/debs/${deb}`, folder])) fail(`${deb} could not be unpacked`);
+    }
+    // Packages of before the merge of /lib into /usr: as links these folders are the machine's, not ours to replace.
+    for (const name of ['lib', 'bin', 'sbin']) {
+      if (!existsSync(`${folder}/${name}`)) continue;
+      cpSync(`${folder}/${name}`, `${folder}/usr/${name}`, { recursive: true, verbatimSymlinks: true });
+      rmSync(`${folder}/${name}`, { recursive: true });
+    }
+    rmSync(`${folder}/usr/share/doc`, { recursive: true, force: true });
+    rmSync(apt, { recursive: true });
+  });
+}
+
 nodeModules();
 if (goal === 'demo') apt({ 'openssh-server': 'sshd', 'openssh-client': 'ssh-keygen' }, { required: false });
 if (goal === 'test') {
@@ -162,6 +219,8 @@ if (goal === 'test') {
       curl: 'curl',
       rsync: 'rsync',
       git: 'git',
+      systemd: '/usr/lib/systemd/systemd',
+      iproute2: 'ip',
       tmux: 'tmux',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
@@ -171,6 +230,7 @@ if (goal === 'test') {
   if (isRoot) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
   python();
   openbao();
+  newerSystemd();
 }
 if (goal === 'bench') openbao();
 dist();

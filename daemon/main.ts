@@ -12,14 +12,14 @@ import { assignSockets, takeListenFds } from './inherited-sockets.ts';
 import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
 import { modeOf } from './mode.ts';
-import { type ServiceManager, serviceManager } from './notify.ts';
+import { serviceManager } from './notify.ts';
 import { probeSelf } from './self-probe.ts';
 import { SPAWNER_SOCKET } from './spawner/arguments.ts';
 import { startError } from './start-error.ts';
 import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
 import { feedWatchdog } from './watchdog.ts';
-import { type Daemon, type Places, wire } from './wire.ts';
+import { type Places, wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
 /** For connections that were accepted in the last moment, and whose request is on its way. */
@@ -103,7 +103,8 @@ async function main(): Promise<void> {
   // What changed between the first read and the first look.
   await daemon.reload('start');
   if (stopping) return;
-  tellManager(daemon, manager);
+  manager.ready(daemon.summary);
+  daemon.onChange(manager.changed);
   const [{ path }] = listeners as [Listener];
   stopFeeding = feedWatchdog(
     manager,
@@ -111,17 +112,6 @@ async function main(): Promise<void> {
     (cause) => log.error({ cause }, 'self-probe failed'),
   );
   log.info({ socket: path, config: places.configDir, state: places.stateDir, summary: daemon.summary() }, 'ready');
-}
-
-/** That it is ready, and from then on how it is doing. */
-function tellManager(daemon: Daemon, manager: ServiceManager): void {
-  let told = daemon.summary();
-  manager.ready(told);
-  daemon.onChange(() => {
-    const now = daemon.summary();
-    if (now !== told) manager.status(now);
-    told = now;
-  });
 }
 
 /** A uid that is in no user database, as in many containers, has no home: it names its folders itself. */

@@ -9,8 +9,8 @@ export type Mode = 'user' | 'system';
  */
 export function modeOf(uid: number, env: NodeJS.ProcessEnv, pid: number, cgroup = ownCgroup()): Mode {
   if (uid === 0 || env.STATE_DIRECTORY?.startsWith('/var/lib/') === true) return 'system';
-  // Started by a manager itself (not by a shell or a runner inside a service), and that one is no user's.
-  const byManager = env.SYSTEMD_EXEC_PID === String(pid);
+  // Started by a manager itself (not by a shell or a runner inside a service), and by no user's: those say their pid.
+  const byManager = env.SYSTEMD_EXEC_PID === String(pid) && env.MANAGERPID === undefined;
   return byManager && parseCgroup(cgroup).unit !== null ? 'system' : 'user';
 }
 

@@ -4,10 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface ServiceManager {
   /** Milliseconds between two signs of life that it wants at most; null where it wants none. */
   readonly watchdogMs: number | null;
-  /** The daemon answers. From now on reloads are told. */
-  ready(status: string): void;
-  /** One line for `systemctl status`. */
-  status(text: string): void;
+  /** The daemon answers, and says in a line how it is doing. From now on reloads are told. */
+  ready(describe: () => string): void;
+  /** That line may be another one now. */
+  changed(): void;
   /** Runs a reload, and says that one runs; it is over when the last of those that overlap is. */
   reloading<Result>(load: () => Promise<Result>): Promise<Result>;
   /** A sign of life for the watchdog. */
@@ -39,14 +39,21 @@ export function serviceManager(env: NodeJS.ProcessEnv, pid: number, calls: Manag
   const say = mouth(address, calls);
   let phase: 'starting' | 'running' | 'stopping' = 'starting';
   let loads = 0;
+  let describe = (): string => '';
+  let told = '';
+  const status = (): { STATUS: string } => {
+    told = describe();
+    return { STATUS: told };
+  };
   return {
     watchdogMs,
-    ready(status) {
+    ready(how) {
       phase = 'running';
-      say({ READY: '1', STATUS: status });
+      describe = how;
+      say({ READY: '1', ...status() });
     },
-    status(text) {
-      if (phase === 'running') say({ STATUS: text });
+    changed() {
+      if (phase === 'running' && describe() !== told) say(status());
     },
     async reloading(load) {
       loads += 1;
@@ -56,7 +63,8 @@ export function serviceManager(env: NodeJS.ProcessEnv, pid: number, calls: Manag
         return await load();
       } finally {
         loads -= 1;
-        if (phase === 'running' && loads === 0) say({ READY: '1' });
+        // How it ended is to be read as soon as systemd says that it has.
+        if (phase === 'running' && loads === 0) say({ READY: '1', ...status() });
       }
     },
     alive() {
@@ -72,7 +80,7 @@ export function serviceManager(env: NodeJS.ProcessEnv, pid: number, calls: Manag
 const SILENT: ServiceManager = {
   watchdogMs: null,
   ready() {},
-  status() {},
+  changed() {},
   reloading: (load) => load(),
   alive() {},
   stopping() {},

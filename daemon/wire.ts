@@ -60,7 +60,7 @@ export interface Daemon {
   watchConfig(): ConfigWatch;
   readonly socket: { readonly mode: number; readonly group: number | null };
   /** How it is doing, in a line for the service manager. */
-  summary(): string;
+  readonly summary: () => string;
   /** Calls back when the summary may have changed, at most once a second; returns how to stop. */
   onChange(listener: () => void): () => void;
   /** No new requests from now on. */

@@ -27,9 +27,11 @@ export function thisMachine(account: string): Machine {
 /** Does one step, and answers what is to be noted of it. @throws WardenError service_failed | invalid_request */
 export function carryOut(step: Step, record: InstallRecord): InstallRecord {
   switch (step.kind) {
-    case 'account':
+    case 'account': {
+      const was = { account: idOf('passwd', step.name) === null, group: idOf('group', step.name) === null };
       makeAccount(step.name);
-      return { ...record, account: true };
+      return { ...record, account: record.account || was.account, group: record.group || was.group };
+    }
     case 'folder': {
       const made = makeFolder(step.path, step.mode);
       if (step.group !== null) chownSync(step.path, -1, groupId(step.group));

@@ -6,8 +6,9 @@ import { writeAtomically } from '../atomic-file.ts';
 /** What an installation made, so that it can be undone, that and nothing else. Beside the units, root's as they are. */
 export interface InstallRecord {
   readonly version: 1;
-  /** True where the user and group `warden` were not there before. */
+  /** True where the user `warden` was not there before, and the same of the group. */
   readonly account: boolean;
+  readonly group: boolean;
   /** Folders that were not there before, outermost first. */
   readonly folders: readonly string[];
   readonly units: readonly RecordedFile[];
@@ -26,6 +27,7 @@ export interface RecordedFile {
 export const EMPTY_RECORD: InstallRecord = {
   version: 1,
   account: false,
+  group: false,
   folders: [],
   units: [],
   config: [],
@@ -72,6 +74,6 @@ export function writeRecord(path: string, record: InstallRecord): void {
 }
 
 /** Whether nothing is left to undo. Folders that were kept, since somebody put something into them, are theirs. */
-export function isEmpty({ account, units, config, state, enabled }: InstallRecord): boolean {
-  return !account && state === null && [units, config, enabled].every((list) => list.length === 0);
+export function isEmpty({ account, group, units, config, state, enabled }: InstallRecord): boolean {
+  return !account && !group && state === null && [units, config, enabled].every((list) => list.length === 0);
 }

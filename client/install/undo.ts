@@ -1,7 +1,7 @@
 import { rmdirSync, rmSync, unlinkSync } from 'node:fs';
-import { runCommand } from './carry-out.ts';
+import { idOf, runCommand } from './carry-out.ts';
 import type { Place } from './place.ts';
-import type { Machine } from './plan.ts';
+import { ACCOUNT, type Machine } from './plan.ts';
 import { digestOf, type InstallRecord, type RecordedFile } from './record.ts';
 
 /** One thing that is undone, and what the record says after it. */
@@ -71,10 +71,17 @@ export function planUndo(place: Place, machine: Machine, record: InstallRecord, 
     });
   } else if (state !== null) kept.push([state, 'the ledger; --purge removes it']);
 
-  if (record.account) {
-    if (purge || (state === null && record.config.length === 0)) {
-      command(['userdel', 'warden'], (now) => ({ ...now, account: false }));
-    } else kept.push(['user warden', 'it owns what stays']);
+  const names = [...(record.account ? ['user'] : []), ...(record.group ? ['group'] : [])];
+  if (names.length > 0) {
+    const who = `${names.join(' and ')} ${ACCOUNT}`;
+    if (!purge && (state !== null || record.config.length > 0)) kept.push([who, 'it owns what stays']);
+    else {
+      steps.push({
+        says: ['remove', who, ''],
+        rest: (now) => ({ ...now, account: false, group: false }),
+        run: () => removeAccount(record),
+      });
+    }
   }
   return { steps, folders: [...record.folders].reverse(), kept };
 }
@@ -91,6 +98,12 @@ function forget(list: 'units' | 'config', file: RecordedFile): UndoStep {
 
 function forgetState(): UndoStep {
   return { says: ['gone', 'the state folder', ''], rest: (now) => ({ ...now, state: null }), run: () => {} };
+}
+
+/** The group goes with the user, unless it has other members: those lose it here, too. */
+function removeAccount({ account, group }: InstallRecord): void {
+  if (account && idOf('passwd', ACCOUNT) !== null) runCommand(['userdel', ACCOUNT]);
+  if (group && idOf('group', ACCOUNT) !== null) runCommand(['groupdel', ACCOUNT]);
 }
 
 /** True where the folder is gone now: what somebody else put into it keeps it. */
