@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { AttestedConnection } from '../src/callers/connection.ts';
 import { asWardenError, WardenError } from '../src/kernel/errors.ts';
 import { newRequestId } from '../src/kernel/request-id.ts';
+import { traceOf } from '../src/kernel/trace.ts';
 import type { RequestContext } from '../src/operations/context.ts';
 import { type CredentialRequest, deliverCredential } from '../src/operations/deliver-credential.ts';
 import { Trail } from '../src/operations/trail.ts';
@@ -99,6 +100,7 @@ function contextOf(deps: RpcDeps, connection: AttestedConnection, asked: Credent
   const unit = connection.caller.uid === 0 && asked !== null ? asked.unit : connection.caller.unit;
   return {
     requestId: newRequestId(),
+    trace: traceOf([]),
     connection: { ...connection, caller: Object.freeze({ ...connection.caller, unit }) },
     world: deps.world(),
     services: deps.services,

@@ -37,9 +37,9 @@ step install-without-posture warden install --system
 step install-as-user as_tester warden install --system --posture dev
 step install warden install --system --posture dev
 step type property Type wardend.service
-step active systemctl is-active wardend.service wardend.socket wardend-credentials.socket
-step verify systemd-analyze verify /etc/systemd/system/wardend.service /etc/systemd/system/wardend.socket /etc/systemd/system/wardend-credentials.socket
-step config-modes stat -c '%n %U:%G %a' /etc/warden /etc/warden/ca_ed25519 /etc/warden/warden.yaml /var/lib/warden /run/warden /run/warden/wardend.sock /run/warden/credentials.sock
+step active systemctl is-active wardend.service wardend.socket wardend-credentials.socket wardend-spawner.socket
+step verify systemd-analyze verify /etc/systemd/system/wardend.service /etc/systemd/system/wardend.socket /etc/systemd/system/wardend-credentials.socket /etc/systemd/system/wardend-spawner.service /etc/systemd/system/wardend-spawner.socket
+step config-modes stat -c '%n %U:%G %a' /etc/warden /etc/warden/ca_ed25519 /etc/warden/warden.yaml /var/lib/warden /run/warden /run/warden/wardend.sock /run/warden/credentials.sock /run/warden/spawner.sock
 step process grep -E '^(Uid|NoNewPrivs|Seccomp|CapEff|CapAmb):' "/proc/$(property MainPID wardend.service)/status"
 step security systemd-analyze security --offline=true /etc/systemd/system/wardend.service --no-pager
 
@@ -73,6 +73,7 @@ PY
 sed -e 's/^Type=.*/Type=oneshot/' -e '/^ExecReload=/d' -e 's,^ExecStart=.*,ExecStart=/usr/bin/python3 /usr/local/bin/intruder\nStandardOutput=file:/srv/out/intruder.out,' \
   -e '/^Requires=/d' -e '/^After=/d' -e '/^Restart=/d' -e '/^WatchdogSec=/d' /etc/systemd/system/wardend.service > /run/systemd/system/intruder.service
 systemctl daemon-reload
+step security-spawner systemd-analyze security --offline=true /etc/systemd/system/wardend-spawner.service --no-pager
 step intruder-ran systemctl start intruder.service
 rm /usr/local/bin/intruder /run/systemd/system/intruder.service
 
@@ -150,6 +151,23 @@ chmod 0600 /run/warden/credentials.sock
 step ask-root python3 /tmp/ask.py 3333/unit/app.service/db-password
 step ask-nonsense python3 /tmp/ask.py something-else
 step fetch-records warden ledger query --kind fetch --json
+
+# ---- the spawner starts on demand, and answers one user
+cat > /tmp/knock.py <<'PY'
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect("/run/warden/spawner.sock")
+try:
+    print(repr(s.recv(4096)))
+except OSError as error:
+    print(type(error).__name__)
+PY
+chmod 0644 /tmp/knock.py
+step knock-tester as_tester python3 /tmp/knock.py
+step knock-root python3 /tmp/knock.py
+step spawner-active systemctl is-active wardend-spawner.service
+step spawner-journal journalctl -u wardend-spawner.service -o cat --no-pager
 
 # ---- two daemons, one socket
 step second-state as_warden wardend --config /etc/warden --state /var/lib/warden --socket /tmp/second.sock
