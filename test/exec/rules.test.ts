@@ -174,6 +174,7 @@ const route = (id: string, inject: Injection[], more: Partial<Route> = {}): Rout
   execCapable: true,
   inject,
   actors: [],
+  units: [],
   commands: null,
   allowAnyCommand: false,
   allowUnmasked: false,
