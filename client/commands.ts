@@ -632,6 +632,31 @@ export const COMMANDS: readonly Command[] = [
     load: () => online('hostCert'),
   },
   {
+    name: 'ssh-config',
+    summary: "make `ssh HOST` work by itself for the inventory's hosts: addresses, agent, host authorities",
+    positionals: [],
+    options: {
+      write: { type: 'boolean', summary: 'write ~/.ssh/warden_config and include it at the top of ~/.ssh/config' },
+      uninstall: { type: 'boolean', summary: 'take both away again; the rest of ~/.ssh/config stays byte for byte' },
+      listen: {
+        type: 'string',
+        value: 'PATH',
+        summary: "the agent's socket, where it is not the default",
+        complete: 'file',
+      },
+    },
+    notes: [
+      'Without --write it prints the file. A second --write brings it up to date, and says where nothing changed.',
+      'Where there is no certificate, `ssh HOST` says why before it goes on: the file has it ask `warden agent --status`.',
+    ],
+    examples: [
+      { run: 'warden ssh-config', says: 'what would be written' },
+      { run: 'warden ssh-config --write', says: 'then: ssh bastion-1' },
+      { run: 'warden ssh-config --uninstall', says: 'as it was before' },
+    ],
+    load: () => online('sshConfig'),
+  },
+  {
     name: 'known-hosts',
     summary: 'print the @cert-authority lines by which ssh trusts the hosts of the inventory',
     positionals: [],

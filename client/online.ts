@@ -21,6 +21,7 @@ import { run as lockdown } from './commands/lockdown.ts';
 import { run as reload } from './commands/reload.ts';
 import { run as revoke } from './commands/revoke.ts';
 import { run as smokePolicy } from './commands/smoke-policy.ts';
+import { run as sshConfig } from './commands/ssh-config.ts';
 import { run as status } from './commands/status.ts';
 import { run as version } from './commands/version.ts';
 
@@ -49,6 +50,7 @@ export const onlineCommands = {
   reload,
   revoke,
   smokePolicy,
+  sshConfig,
   status,
   version,
 };

@@ -40,6 +40,7 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
+    // Something may have changed between the issue and the first look.
     let known: string | null = null;
     let retryMs = FIRST_RETRY_MS;
     while (!this.#closed && this.#ring.holdsAny) {
@@ -48,7 +49,7 @@ export class Watch {
         for await (const status of this.#channel.stream(fullName, methods.watchStatus, {}, { deadlineMs: null })) {
           retryMs = FIRST_RETRY_MS;
           const now = whatMatters(status);
-          if (known !== null && now !== known) await this.#ring.recheck();
+          if (now !== known) await this.#ring.recheck();
           known = now;
           if (this.#closed || !this.#ring.holdsAny) break;
         }
@@ -60,7 +61,7 @@ export class Watch {
       }
       if (this.#closed || !this.#ring.holdsAny) return;
       // Another daemon may have the same generation and mean something else by it.
-      known = '';
+      known = null;
       const wait = retryMs;
       await new Promise<void>((resolve) => this.#timers.after(wait, resolve));
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);

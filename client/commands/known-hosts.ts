@@ -2,9 +2,7 @@ import { WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
-
-/** OpenSSH reads lines of any length; other readers, and people, do not. */
-const MAX_PATTERNS = 4_000;
+import { knownHostLines, vouchedNames } from '../known-host-lines.ts';
 
 /** `@cert-authority` lines: who vouches for which hosts. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -14,10 +12,8 @@ export async function run(invocation: Invocation): Promise<number> {
     await channel.unary(fullName, methods.listHosts, {}),
     await channel.unary(fullName, methods.getAuthorities, {}),
   ]);
-  const names = [...new Set(hosts.flatMap(({ principals }) => principals))].sort();
-  const lines = authorities.flatMap(({ publicKey, state }) =>
-    inLines(names).map((patterns) => `@cert-authority ${patterns} ${publicKey} (${state})`),
-  );
+  const names = vouchedNames(hosts);
+  const lines = knownHostLines(names, authorities);
   const target = args.string('output');
   if (target !== undefined && target !== '-') {
     const bytes = lines.map((line) => `${line}\n`).join('');
@@ -33,14 +29,4 @@ export async function run(invocation: Invocation): Promise<number> {
     for (const line of lines) out.line(line);
   }
   return 0;
-}
-
-function inLines(names: readonly string[]): string[] {
-  const lines: string[] = [];
-  for (const name of names) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + name.length < MAX_PATTERNS) lines[lines.length - 1] = `${last},${name}`;
-    else lines.push(name);
-  }
-  return lines;
 }

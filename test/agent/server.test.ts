@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_FRAME } from '../../src/ssh/agent-numbers.ts';
@@ -231,7 +231,7 @@ describe('warden agent', () => {
     for (const client of clients) expect(await client.ask(Buffer.of(99))).toEqual(FAILURE);
     expect(await exchange(agent.socket, [LIST])).toEqual([null]);
     for (const client of clients) client.close();
-    await expect.poll(async () => (await exchange(agent.socket, [LIST]))[0]?.[0]).toBe(12);
+    await expect.poll(async () => (await exchange(agent.socket, [LIST]))[0]?.[0], { timeout: 20_000 }).toBe(12);
   });
 
   test('listens where only its user reaches it', () => {
@@ -302,8 +302,6 @@ describe('what the daemon says', () => {
     const mine = await startWardenAgent(daemon, { args: ['--actor', 'agt-test'] });
     try {
       const blob = await offered(mine.socket);
-      // The second look is for changes: the first must have been there.
-      await daemon.waitForLog(({ msg, method }) => msg === 'request' && method === 'Sign');
       writeConfig(daemon.house, { inventory: plainInventory().replace(/.*agt-test.*\n/, '') });
       expect(await mine.heard('would not issue it any more')).toContain('agt-test');
       expect(await exchange(mine.socket, [LIST])).toEqual([NOTHING]);
@@ -316,15 +314,44 @@ describe('what the daemon says', () => {
     }
   });
 
+  test.each([
+    ['a lockdown', ['lockdown', '--reason', 'drill'], ['lockdown', '--lift'], 'locked_down'],
+    [
+      'the revocation of its actor',
+      ['revoke', '--actor', 'agt-test', '--reason', 'drill'],
+      ['revoke', '--lift', '--actor', 'agt-test'],
+      'actor_revoked',
+    ],
+  ])(
+    'after %s nothing is offered, without anyone asking for it, until it is lifted',
+    async (_name, set, lift, reason) => {
+      const mine = await startWardenAgent(daemon, { args: ['--actor', 'agt-test'] });
+      const asAdministrator = async (words: readonly string[]): Promise<void> => {
+        const { code, stderr } = await warden(words, { env: { WARDEN_SOCKET: daemon.socket } });
+        expect([code, stderr]).toEqual([0, '']);
+      };
+      try {
+        await offered(mine.socket);
+        await asAdministrator(set);
+        expect(await mine.heard('would not issue it any more')).toContain(reason);
+        expect(await exchange(mine.socket, [LIST])).toEqual([NOTHING]);
+        await asAdministrator(lift);
+        // A refusal is held for two seconds, so that one login asks once.
+        await expect
+          .poll(async () => (await exchange(mine.socket, [LIST]))[0]?.equals(NOTHING), { timeout: 20_000 })
+          .toBe(false);
+      } finally {
+        await mine.stop();
+      }
+    },
+  );
+
   test('without a daemon it starts, says so, and asks again when something is needed', async () => {
     const away = join(folder, 'nowhere.sock');
     const lonely = await startWardenAgent(daemon, { args: [], env: { WARDEN_SOCKET: away } });
     try {
       expect(await lonely.heard('it is asked again')).toContain(`no daemon at ${away}`);
       expect(await exchange(lonely.socket, [LIST])).toEqual([NOTHING]);
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(away, resolve));
-      server.close();
     } finally {
       await lonely.stop();
     }
@@ -337,6 +364,12 @@ describe('what the daemon says', () => {
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(/^warden: usage: which actor\? 2 actors admit you: adm-tester, agt-test\n/);
   });
+});
+
+test('the user unit is one that systemd takes', async () => {
+  const unit = fileURLToPath(new URL('../../systemd/user/warden-agent.service', import.meta.url));
+  const verified = await run('systemd-analyze', ['verify', '--user', unit], { XDG_RUNTIME_DIR: folder, HOME: folder });
+  expect(verified).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
 describe('with a command', () => {

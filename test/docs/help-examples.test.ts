@@ -16,6 +16,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'explain exec': 'test/exec',
   'openbao setup': 'test/openbao',
   agent: 'test/agent',
+  'ssh-config': 'test/agent/ssh-config.test.ts',
   'double materialize': 'test/doubles',
   'posture promote': 'test/posture/promote.test.ts, at a terminal',
   demo: 'test/cli/demo.test.ts',
