@@ -166,7 +166,7 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
     list.push('prod: the decision point is not asked before a host certificate: `host` is not in policy.gate');
   }
   if (sources.handOverDue())
-    list.push('registry hand-over due: actors, principals or TTLs changed; `warden registry build`');
+    list.push('registry hand-over due: actors, principals, TTLs or routes changed; `warden registry build`');
   if (mode === 'user') {
     list.push(
       'user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence',

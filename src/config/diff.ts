@@ -8,7 +8,7 @@ import type { Snapshot } from './snapshot.ts';
 export interface Changes {
   /** Who gained and who lost what, in words; at most `MAX_LINES`, the rest counted in a last one. */
   readonly lines: readonly string[];
-  /** Actors, principals or TTLs changed: flex-auth's registry no longer mirrors the inventory. */
+  /** Actors, principals, TTLs or (where the gate asks about them) routes changed: flex-auth's registry no longer mirrors them. */
   readonly registryHandOverDue: boolean;
 }
 
@@ -39,12 +39,44 @@ export function* changesInSteps(before: Snapshot | null, after: Snapshot): Gener
   const registry = yield* actorChanges(before.actors, after.actors, lines);
   hostChanges(before, after, lines);
   for (const line of routeChanges(before.routes, after.routes)) lines.add(line);
-  return { lines: lines.list(), registryHandOverDue: registry || registryMoved(before, after) };
+  return {
+    lines: lines.list(),
+    registryHandOverDue: registry || registryMoved(before, after) || routesMoved(before, after),
+  };
 }
 
 function registryMoved(before: Snapshot, after: Snapshot): boolean {
   const { tenant, system } = after.settings.policy;
   return before.settings.policy.tenant !== tenant || before.settings.policy.system !== system;
+}
+
+/** Routes are registered for a decision point that is asked about them: `registry build --routes`. */
+function routesMoved(before: Snapshot, after: Snapshot): boolean {
+  if (!asksForRoutes(after)) return false;
+  return registeredRoutes(before) !== registeredRoutes(after);
+}
+
+function asksForRoutes({ settings }: Snapshot): boolean {
+  return settings.policy.gate.some((action) => action !== 'sign');
+}
+
+function registeredRoutes(snapshot: Snapshot): string {
+  const routes = asksForRoutes(snapshot) ? [...snapshot.routes.values()] : [];
+  return JSON.stringify(
+    routes
+      .map(({ id, owner, secret, actors, fetchCapable, execCapable }) =>
+        JSON.stringify([
+          id,
+          owner,
+          secret.requiredMaturity,
+          secret.dataClass,
+          [...actors].sort(),
+          fetchCapable,
+          execCapable,
+        ]),
+      )
+      .sort(),
+  );
 }
 
 // Says whether the registry is touched.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Route } from '../../src/access/route.ts';
 import { describeChanges, MAX_LINES } from '../../src/config/diff.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
 import { goodSettings, inventoryOf, WARDEN } from './support.ts';
@@ -159,6 +160,49 @@ describe('a reload says in words who gained and who lost what', () => {
       describeChanges(snapshot(WARDEN, plain), { ...snapshot(`${WARDEN}ttl_ceilings_hours: { agt: 12 }\n`, plain) })
         .lines,
     ).toEqual(['TTL ceiling of agt 24h → 12h']);
+  });
+
+  const ROUTE: Route = {
+    id: 'npm-publish',
+    title: '',
+    owner: 'openbao',
+    lane: 'openbao-kv',
+    as: 'caller',
+    secret: { requiredMaturity: 'M1', dataClass: 'internal' },
+    location: {},
+    tool: null,
+    fetchCapable: true,
+    execCapable: false,
+    inject: [],
+    actors: ['agt-x', 'agt-y'],
+    commands: null,
+    allowAnyCommand: false,
+    allowUnmasked: false,
+    allowConfinedCaller: false,
+    maxDurationMs: 1_800_000,
+  };
+  const SIGN_ONLY = `${WARDEN}policy: { enabled: true }\n`;
+  const ALL = `${WARDEN}policy: { enabled: true, gate: [sign, fetch] }\n`;
+
+  test.each<[string, string, Partial<Route> | null, string, Partial<Route> | null, boolean]>([
+    ['a new route', ALL, null, ALL, {}, true],
+    ['a removed route', ALL, {}, ALL, null, true],
+    ['a route for one more actor', ALL, {}, ALL, { actors: ['agt-x', 'agt-y', 'agt-z'] }, true],
+    ['a route for the same actors in another order', ALL, {}, ALL, { actors: ['agt-y', 'agt-x'] }, false],
+    ['a route of another class', ALL, {}, ALL, { secret: { requiredMaturity: 'M1', dataClass: 'restricted' } }, true],
+    ['a route that can be used by commands, too', ALL, {}, ALL, { execCapable: true }, true],
+    ['a route whose place moved, which no registry holds', ALL, {}, ALL, { title: 'elsewhere' }, false],
+    ['a gate that begins to ask about routes', SIGN_ONLY, {}, ALL, {}, true],
+    ['a gate that begins to ask about no routes', SIGN_ONLY, null, ALL, null, false],
+    ['a gate that does not ask any more', ALL, {}, SIGN_ONLY, {}, false],
+    ['a new route that the gate is not asked about', SIGN_ONLY, null, SIGN_ONLY, {}, false],
+  ])('%s: the registry is due or not', (_name, wardenBefore, before, wardenAfter, after, due) => {
+    const withRoute = (warden: string, route: Partial<Route> | null): Snapshot => ({
+      ...snapshot(warden, plain),
+      routes: new Map(route === null ? [] : [[ROUTE.id, { ...ROUTE, ...route }]]),
+    });
+    const told = describeChanges(withRoute(wardenBefore, before), withRoute(wardenAfter, after));
+    expect(told.registryHandOverDue).toBe(due);
   });
 
   test('the first state is counted', () => {
