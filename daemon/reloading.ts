@@ -6,6 +6,7 @@ import type { ConfigStore, LoadOutcome } from '../src/config/store.ts';
 import { asWardenError } from '../src/kernel/errors.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import type { World } from '../src/operations/context.ts';
+import type { BreakGlass } from '../src/policy/break-glass.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
 import type { ReloadResponse } from '../src/rpc/generated/warden/v1/warden.ts';
@@ -108,15 +109,19 @@ export interface ReloadReporting {
   readonly ledger: Ledger;
   readonly health: Health;
   readonly log: Log;
+  readonly breakGlass: BreakGlass;
   readonly onChange: () => void;
 }
 
 /** Tells log, ledger, health and status of every load. */
-export function reportReloads({ store, worlds, ledger, health, log, onChange }: ReloadReporting): void {
+export function reportReloads({ store, worlds, ledger, health, log, breakGlass, onChange }: ReloadReporting): void {
   let lastProblems = '';
   store.subscribe((outcome) => {
     if (outcome.kind === 'swapped') worlds.swap(outcome);
     else worlds.discard();
+    // In the tick of the swap: no release goes out under what the new config no longer allows.
+    const glassEnded = outcome.kind === 'swapped' && breakGlass.review(outcome.snapshot.settings.policy);
+    if (glassEnded) log.warn('break-glass ended');
     health.set('config', store.problems.length === 0);
     const problems = store.problems.map(formatProblem).join('\n');
     const news = outcome.kind === 'swapped' || problems !== lastProblems;
@@ -140,13 +145,16 @@ export function reportReloads({ store, worlds, ledger, health, log, onChange }: 
     }
     const refused = outcome.kind === 'refused';
     const due = outcome.kind === 'swapped' && outcome.changes.registryHandOverDue ? ['registry hand-over due'] : [];
+    const ended = glassEnded
+      ? ['the open break-glass ended: whoever opened it may not open it like that any more']
+      : [];
     const record = {
       kind: 'reload',
       outcome: refused ? 'refused' : 'ok',
       ...(refused ? { reason: outcome.reason } : {}),
       posture: snapshot.settings.posture,
       generation: snapshot.generation,
-      ...(outcome.kind === 'swapped' ? { changes: [...outcome.changes.lines, ...due] } : {}),
+      ...(outcome.kind === 'swapped' ? { changes: [...outcome.changes.lines, ...due, ...ended] } : {}),
     } as const;
     ledger
       .append(record)

@@ -249,6 +249,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     ledger,
     health,
     log,
+    breakGlass: services.breakGlass,
     onChange: () => {
       changes.changed();
       void restraints.setAuthorities(authorityBlobs(current.current));

@@ -33,7 +33,7 @@ export interface BuiltWorld extends World {
  */
 export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, deps: WorldDeps): Promise<BuiltWorld> {
   const { settings } = snapshot;
-  const keepsPolicy = former !== null && isDeepStrictEqual(former.snapshot.settings.policy, settings.policy);
+  const keepsPolicy = former !== null && isDeepStrictEqual(gateBasis(former.snapshot), gateBasis(snapshot));
   const authority =
     former !== null && sameAuthority(former.snapshot, snapshot)
       ? former.authority
@@ -46,6 +46,15 @@ export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, 
   const claims = chooseClaims(snapshot, deps);
   // Last, since a login begins with it: what can fail has not.
   return { snapshot, authority, syntheticPoint, gate, claims, lanes: chooseLanes(snapshot, former, deps) };
+}
+
+/**
+ * What a gate hangs on. Not who may break the glass: the pre-flight of a new gate would fail in just the outage in
+ * which somebody wants to end a break-glass by taking its caller out of the config.
+ */
+function gateBasis({ settings }: Snapshot): unknown {
+  const { breakGlass: _, ...rest } = settings.policy;
+  return rest;
 }
 
 /** To be called in the tick of the swap: decisions that an older snapshot led to do not outlive it. */

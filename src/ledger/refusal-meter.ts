@@ -9,6 +9,7 @@ const METERED: ReadonlySet<string> = new Set([
   'caller_gone',
   'caller_changed',
   'break_glass_forbidden',
+  'not_administrator',
 ]);
 
 /**

@@ -1,8 +1,9 @@
 import type { AttestedConnection } from '../callers/connection.ts';
+import { firstMatch } from '../callers/match.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
-import { checkOpening } from '../policy/break-glass.ts';
-import { callerMatches } from './authorised-actor.ts';
+import { type BreakGlassOpening, checkOpening } from '../policy/break-glass.ts';
+import { callerMatches, selectorFacts } from './authorised-actor.ts';
 import type { RequestContext } from './context.ts';
 import { Trail } from './trail.ts';
 
@@ -45,7 +46,15 @@ export async function breakGlass(
       });
     }
     const forMs = input.durationSeconds * 1000;
-    const opening = { openedBy: describeCaller(connection), reason: input.reason, forMs, maxMs: rule.maxMs };
+    const { caller } = connection;
+    const facts = await selectorFacts(context);
+    const opening: BreakGlassOpening = {
+      openedBy: describeCaller(connection),
+      reason: input.reason,
+      forMs,
+      maxMs: rule.maxMs,
+      allowedUnder: (policy) => firstMatch(policy.breakGlass.callers, caller, facts) !== null,
+    };
     if (forMs > 0) checkOpening(opening);
     const receipt = await trail.record({ ttl_hours: input.durationSeconds / 3600 });
     if (forMs > 0) return { until: services.breakGlass.open(opening).until, receipt };

@@ -18,7 +18,9 @@ export interface LedgerQuestion {
 
 /**
  * Records of the ledger: one's own (by uid), and all of them for auditors and administrators. Whose they are
- * is decided here and not by anything in the request.
+ * is decided here and not by anything in the request. Reading is not recorded, refused or not: it changes and
+ * releases nothing, whoever follows the ledger would follow their own reading, and what it can be refused for (limits,
+ * a caller that is gone) is in log and status.
  */
 export async function* queryLedger(
   { filter, limit, follow }: LedgerQuestion,

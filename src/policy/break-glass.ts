@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { formatSeconds } from '../kernel/duration.ts';
 import { WardenError } from '../kernel/errors.ts';
+import type { PolicySettings } from './settings.ts';
 
 export interface BreakGlassOpening {
   /** Who opened it, for status and log: "uid 1000, /usr/bin/warden". */
@@ -9,7 +10,12 @@ export interface BreakGlassOpening {
   readonly forMs: number;
   /** `policy.break_glass.max`. */
   readonly maxMs: number;
+  /** Would the same caller be let open it under these settings? Asked again after each reload. */
+  readonly allowedUnder: (policy: BreakGlassPolicy) => boolean;
 }
+
+/** What of the config decides on it. */
+export type BreakGlassPolicy = Pick<PolicySettings, 'enabled' | 'breakGlass'>;
 
 export interface BreakGlassState {
   readonly openedBy: string;
@@ -23,6 +29,8 @@ export interface BreakGlassState {
 
 interface Opened extends BreakGlassState {
   readonly untilMonotonic: number;
+  readonly forMs: number;
+  readonly allowedUnder: BreakGlassOpening['allowedUnder'];
 }
 
 const LONGEST_REASON = 512;
@@ -41,8 +49,9 @@ export class BreakGlass {
   }
 
   /** Opens it, or sets a new end and reason; the releases of one opening are counted on. @throws WardenError */
-  open({ openedBy, reason, forMs, maxMs }: BreakGlassOpening): BreakGlassState {
-    checkOpening({ openedBy, reason, forMs, maxMs });
+  open(opening: BreakGlassOpening): BreakGlassState {
+    checkOpening(opening);
+    const { openedBy, reason, forMs, allowedUnder } = opening;
     const now = this.#clock.now();
     const before = this.current();
     this.#opened = {
@@ -52,12 +61,23 @@ export class BreakGlass {
       until: now + forMs,
       untilMonotonic: this.#clock.monotonic() + forMs,
       releases: before?.releases ?? 0,
+      forMs,
+      allowedUnder,
     };
     return this.#opened;
   }
 
   close(): void {
     this.#opened = null;
+  }
+
+  /** After a reload: ends it where it could not be opened like that any more. True where it did. */
+  review(policy: BreakGlassPolicy): boolean {
+    if (this.current() === null || this.#opened === null) return false;
+    const { forMs, allowedUnder } = this.#opened;
+    if (policy.enabled && forMs <= policy.breakGlass.maxMs && allowedUnder(policy)) return false;
+    this.#opened = null;
+    return true;
   }
 
   /** Null where it is not open. */
@@ -79,7 +99,7 @@ export class BreakGlass {
 }
 
 /** Whether it may be opened like that; apart, so that it can be known before the opening is recorded. @throws WardenError */
-export function checkOpening({ reason, forMs, maxMs }: BreakGlassOpening): void {
+export function checkOpening({ reason, forMs, maxMs }: Pick<BreakGlassOpening, 'reason' | 'forMs' | 'maxMs'>): void {
   if (!Number.isFinite(forMs) || forMs <= 0) {
     throw new WardenError('invalid_request', 'a break-glass needs a positive duration', {
       hint: 'for example --for 30m',

@@ -1,5 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { isAdministrator, requireAdministrator } from '../operations/authorised-actor.ts';
+import { isAdministrator } from '../operations/authorised-actor.ts';
 import { breakGlass, type HasTerminal } from '../operations/break-glass.ts';
 import type { RequestContext } from '../operations/context.ts';
 import { explainSign } from '../operations/explain.ts';
@@ -11,6 +11,7 @@ import { listHosts } from '../operations/list-hosts.ts';
 import { listRoutes } from '../operations/list-routes.ts';
 import { lockdown } from '../operations/lockdown.ts';
 import { type LedgerReader, queryLedger } from '../operations/query-ledger.ts';
+import { mayReload } from '../operations/reload.ts';
 import { type IssuedRecords, revoke } from '../operations/revoke.ts';
 import { sign } from '../operations/sign.ts';
 import { signHost } from '../operations/sign-host.ts';
@@ -152,9 +153,9 @@ export function wardenHandlers(deps: RpcDeps, host: ServiceHost): UntypedService
 
     Reload: unary<ReloadRequest, ReloadResponse>(
       deps,
-      { method: 'Reload', recordAs: null },
+      { method: 'Reload', recordAs: 'reload' },
       async (_request, context) => {
-        await requireAdministrator(context);
+        await mayReload(context);
         return host.reload();
       },
     ),

@@ -356,6 +356,22 @@ describe('the break-glass', () => {
     expect((await asks.status()).policy?.breakGlassUntil).toBeUndefined();
   });
 
+  it('ends with the reload that takes its caller out of the config, and stays shut when the next puts it back', async () => {
+    const { here, asks } = await start('prod', gated(NOBODY, callers));
+    await atTerminal('break-glass --reason "flex-auth is down" --for 30m', here.socket);
+    expect((await asks.sign()).evidence).toMatchObject({ policyEffect: 'fault' });
+    const others = gated(NOBODY, `, break_glass: { callers: [{ uid: 4242 }], max: 1h }`);
+    for (const policy of [others, gated(NOBODY, callers)]) {
+      writeConfig(here, { warden: `version: 1\nposture: prod\n${NO_LIMITS}${policy}`, inventory: plainInventory() });
+      expect(await asks.reload()).toMatchObject({ changed: true, problems: [] });
+      expect(await refusalOf(asks.sign())).toMatchObject({ reason: 'policy_unavailable' });
+      expect((await asks.status()).policy?.breakGlassUntil).toBeUndefined();
+    }
+    const [ended, back] = await records(here, { kind: 'reload', outcome: 'ok' });
+    expect(ended?.changes?.join('\n')).toContain('the open break-glass ended');
+    expect(back?.changes?.join('\n')).not.toContain('the open break-glass ended');
+  });
+
   it('stays shut for a program without a terminal', async () => {
     const { here, asks } = await start('prod', gated(NOBODY, callers));
     const told = explained(await withoutTerminal(here.socket));

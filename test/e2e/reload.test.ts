@@ -141,11 +141,15 @@ describe('a file that cannot be keeps the former state in force', () => {
     house = houseOf('dev', `${NO_LIMITS}admins: [{ uid: 4242 }]\n`);
     daemon = await startDaemon({ house });
     client = await Client.open(house.socket);
-    expect(await refusalOf(client.reload())).toMatchObject({
+    const refused = await refusalOf(client.reload());
+    expect(refused).toMatchObject({
       status: 7,
       reason: 'not_administrator',
       message: 'only an administrator of this daemon may do that',
     });
+    const recorded = await records(house, { kind: 'reload', outcome: 'refused' });
+    expect(recorded).toMatchObject([{ reason: 'not_administrator', caller: { uid: process.getuid?.() } }]);
+    expect(refused.details.ledgerSeq).toMatch(/^\d+$/);
     save('inventory.yaml', 'nonsense');
     daemon.signal('SIGHUP');
     const { snapshot, configDir, stateDir } = await client.statusBecomes(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BreakGlass } from '../../src/policy/break-glass.ts';
+import { BreakGlass, type BreakGlassPolicy } from '../../src/policy/break-glass.ts';
 import type { Decision } from '../../src/policy/decision.ts';
 import { PolicyFault, type PolicyFaultKind } from '../../src/policy/decision-point.ts';
 import { denial } from '../../src/policy/denial.ts';
@@ -222,7 +222,30 @@ describe('a break-glass', () => {
     const clock = new HandClock();
     return { clock, glass: new BreakGlass(clock) };
   };
-  const opening = { openedBy: 'uid 0', reason: 'flex-auth is down', forMs: 1_800_000, maxMs: 3_600_000 };
+  const opening = {
+    openedBy: 'uid 0',
+    reason: 'flex-auth is down',
+    forMs: 1_800_000,
+    maxMs: 3_600_000,
+    allowedUnder: ({ breakGlass }: BreakGlassPolicy) => breakGlass.callers.some(({ uid }) => uid === 0),
+  };
+
+  test.each<[string, boolean, number | null, number, boolean]>([
+    ['that changes nothing of it leaves it open', true, 0, 3_600_000, true],
+    ['that lets it last no longer than it does leaves it open', true, 0, 1_800_000, true],
+    ['that lets it last less than it does ends it', true, 0, 1_799_999, false],
+    ['that names another caller ends it', true, 1000, 3_600_000, false],
+    ['that names nobody ends it', true, null, 3_600_000, false],
+    ['that turns the gate off ends it', false, 0, 3_600_000, false],
+  ])('a reload %s', (_name, enabled, uid, maxMs, stays) => {
+    const { glass } = setUp();
+    const policy = { enabled, breakGlass: { callers: uid === null ? [] : [{ uid }], maxMs } };
+    expect(glass.review(policy)).toBe(false);
+    glass.open(opening);
+    expect(glass.review(policy)).toBe(!stays);
+    expect(glass.current() !== null).toBe(stays);
+    expect(glass.review(policy)).toBe(false);
+  });
 
   test('is closed until it is opened, and ends by itself', () => {
     const { clock, glass } = setUp();
