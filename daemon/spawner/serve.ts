@@ -20,7 +20,8 @@ export interface SpawnerDeps extends ProofRules {
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-const ARRIVAL_MS = 10_000;
+/** For all that wardend asks to arrive. */
+const ARRIVAL_MS = 5_000;
 /** Between SIGTERM and SIGKILL, where wardend is gone. */
 const GRACE_MS = 5_000;
 const PASSED = 2;

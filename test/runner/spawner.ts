@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { builtPrograms } from '../support/built.ts';
@@ -23,16 +24,23 @@ export interface SpawnerHouse {
 /**
  * A real wardend-spawner as root, callers of every uid, and this very process from now on as wardend, for good: it has
  * to be a process of its own, as each test file has.
+ * @param before what is to be done as root
  */
-export async function spawnerHouse(options: readonly string[] = []): Promise<SpawnerHouse> {
+export async function spawnerHouse(before?: () => void): Promise<SpawnerHouse> {
   const { spawner } = builtPrograms();
+  before?.();
   const folder = openFolder();
   const path = join(folder, 'spawner.sock');
-  const wardendSocket = join(folder, 'd.sock');
+  // As /run/warden, it is wardend's own: one that has been taken over can put other sockets there.
+  const own = join(folder, 'run');
+  mkdirSync(own);
+  chmodSync(own, 0o755);
+  chownSync(own, WARDEND_UID, WARDEND_UID);
+  const wardendSocket = join(own, 'd.sock');
   const callers = await Callers.listen(wardendSocket);
   const child = spawn(
     process.execPath,
-    [spawner, '--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', wardendSocket, ...options],
+    [spawner, '--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', wardendSocket],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
       cwd: '/',
@@ -58,7 +66,7 @@ export async function spawnerHouse(options: readonly string[] = []): Promise<Spa
     pid,
     log,
     async close() {
-      callers.root(`kill -TERM ${pid}`);
+      callers.root(`kill -TERM ${pid} 2>/dev/null`);
       await gone;
       callers.root(`rm -rf '${folder}' /dev/shm/warden-test-${process.pid}`);
       await callers.close();
