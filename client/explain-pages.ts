@@ -96,6 +96,18 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     ['Many parallel jobs ask at the same moment.'],
     ['Wait for one to end, or raise the limit in warden.yaml.'],
   ),
+  quota_exceeded: page(
+    'The actor was given today as much of this as `quota:` in inventory.yaml allows in a day.',
+    [
+      'Somebody, or a loop, asks more often than was meant.',
+      'The quota is too small for the work. Released things count, refusals do not; a day begins at 00:00 UTC, and a restart of the daemon forgets nothing.',
+    ],
+    [
+      'Wait until the time that the message names.',
+      'warden actors shows what is used; warden ledger query --actor ACTOR --since 1d shows for what.',
+      'An administrator raises quota: of the actor; that takes effect at once.',
+    ],
+  ),
   connection_limited: page(
     'The daemon holds as many connections as limits.connections allows.',
     ['Programs open connections and do not close them.'],

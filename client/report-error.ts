@@ -1,3 +1,4 @@
+import { formatSeconds } from '../src/kernel/duration.ts';
 import type { WardenError } from '../src/kernel/errors.ts';
 import type { ErrorKind } from '../src/kernel/reason.ts';
 import type { RpcError } from '../src/rpc/client/rpc-error.ts';
@@ -68,6 +69,7 @@ function isA<T extends Error>(thrown: unknown, name: T['name']): thrown is T {
 }
 
 function seconds(ms: number): string {
+  if (ms >= 120_000) return formatSeconds(Math.ceil(ms / 60_000) * 60);
   return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;
 }
 

@@ -6,6 +6,7 @@ import type { Services, World } from '../src/operations/context.ts';
 import type { Dependency, ProcessStatus, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
 import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { Probes } from './probes.ts';
+import { usedUp } from './quotas.ts';
 import { VERSION } from './version.ts';
 
 export interface StatusSources {
@@ -172,7 +173,9 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
       'user mode: a program of the same uid can read the CA file and edit the config; it is for convenience and evidence',
     );
   }
-  return administrator ? [...list, ...sources.seeing(), ...snapshot.warnings] : list;
+  return administrator
+    ? [...list, ...usedUp(services, sources.world()), ...sources.seeing(), ...snapshot.warnings]
+    : list;
 }
 
 /** What prod leaves open for commands. */

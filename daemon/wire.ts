@@ -32,6 +32,7 @@ import type { ServiceManager } from './notify.ts';
 import { bindPosture } from './posture-record.ts';
 import { Probes } from './probes.ts';
 import { processStatus } from './process-status.ts';
+import { dayCounts } from './quotas.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
 import { describeCause, logRequest } from './request-log.ts';
 import { Seeing } from './seeing/seeing.ts';
@@ -146,6 +147,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     serials: new SerialSource({ clock, lastUsed: ledger.lastSerial() }),
     restraints,
     breakGlass: new BreakGlass(clock),
+    quotas: dayCounts(stateDir, clock, ledger.status().seq),
     facts: { daemonUid: uid, executables: executableIndex },
     counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
     timers: systemTimers,

@@ -19,16 +19,33 @@ export async function run(invocation: Invocation): Promise<number> {
       if (usable) out.line(name);
     }
   else if (actors.length === 0) out.line('no actor of the inventory lists you among its callers');
-  else for (const row of columns([HEAD, ...actors.map(toRow)])) out.line(row);
+  else {
+    const quotas = actors.some((actor) => actor.quotas.length > 0);
+    for (const row of columns([
+      quotas ? HEAD : HEAD.filter((name) => name !== QUOTA),
+      ...actors.map((actor) => toRow(actor, quotas)),
+    ]))
+      out.line(row);
+  }
   return 0;
 }
 
-const HEAD = ['ACTOR', 'TTL', 'MAX', 'MATURITY', 'YOURS', 'PRINCIPALS'];
+const QUOTA = 'USED TODAY';
+const HEAD = ['ACTOR', 'TTL', 'MAX', 'MATURITY', 'YOURS', QUOTA, 'PRINCIPALS'];
 
-function toRow(actor: Actor): string[] {
+function toRow(actor: Actor, quotas: boolean): string[] {
   const { name, ttlSeconds, maxTtlSeconds, maturity, usable, principals } = actor;
   const [ttl, max] = [ttlSeconds, maxTtlSeconds].map((seconds) => formatSeconds(Number(seconds)));
-  return [name, ttl ?? '', max ?? '', maturity, usable ? 'yes' : 'no', principals.join(' ')];
+  const used = actor.quotas.map(({ kind, limit, used }) => `${kind} ${used}/${limit}`).join(' ');
+  return [
+    name,
+    ttl ?? '',
+    max ?? '',
+    maturity,
+    usable ? 'yes' : 'no',
+    ...(quotas ? [used || '-'] : []),
+    principals.join(' '),
+  ];
 }
 
 function toJsonActor(actor: Actor): Record<string, unknown> {
@@ -42,5 +59,9 @@ function toJsonActor(actor: Actor): Record<string, unknown> {
     tenant: actor.tenant,
     allowed_subjects: actor.allowedSubjects,
     usable: actor.usable,
+    quotas:
+      actor.quotas.length === 0
+        ? undefined
+        : actor.quotas.map(({ kind, limit, used, resetsAt }) => ({ kind, limit, used, resets_at: resetsAt })),
   };
 }

@@ -1,5 +1,6 @@
 import type { Selector } from '../callers/caller.ts';
 import type { Actor, Host } from '../inventory/actor.ts';
+import { QUOTA_KINDS, type QuotaKind } from '../inventory/quota.ts';
 import { formatSeconds } from '../kernel/duration.ts';
 import { sameContent } from './frozen.ts';
 
@@ -19,7 +20,13 @@ export function describeActor(before: Actor, after: Actor): readonly string[] {
     ...changed('force-command', before.options.forceCommand ?? 'none', after.options.forceCommand ?? 'none'),
     ...changed('verify-required', onOff(before.options.verifyRequired), onOff(after.options.verifyRequired)),
     ...changed('openbao_role', before.openbaoRole ?? 'none', after.openbaoRole ?? 'none'),
+    ...QUOTA_KINDS.flatMap((kind) => changed(`quota of ${kind}`, perDay(before, kind), perDay(after, kind))),
   ];
+}
+
+function perDay({ quota }: Actor, kind: QuotaKind): string {
+  const limit = quota?.[kind];
+  return limit === undefined ? 'none' : `${limit}/d`;
 }
 
 export function describeHost(before: Host, after: Host): readonly string[] {

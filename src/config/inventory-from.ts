@@ -1,6 +1,7 @@
 import type { Actor, CertificateOptions, Host } from '../inventory/actor.ts';
 import { defaultExtensions } from '../inventory/extensions.ts';
 import { defaultSubjects, typeOfName } from '../inventory/names.ts';
+import { parseQuota, QUOTA_KINDS, type Quota } from '../inventory/quota.ts';
 import { sourceAddressFault } from '../inventory/source-address.ts';
 import { effectiveTtls, hoursToSeconds, secondsToHours } from '../inventory/ttl-rules.ts';
 import type { Facts } from './facts.ts';
@@ -41,7 +42,16 @@ export function toActor(raw: RawActor, path: Path, context: InventoryContext, fa
     callers: raw.callers === undefined ? null : toSelectors(raw.callers, [...path, 'callers'], facts, problems),
     options: toOptions(raw, [...path, 'options'], problems),
     openbaoRole: raw.openbao_role,
+    ...(raw.quota === undefined ? {} : { quota: toQuota(raw.quota) }),
   };
+}
+
+function toQuota(raw: NonNullable<RawActor['quota']>): Quota {
+  const limits = QUOTA_KINDS.flatMap((kind) => {
+    const limit = parseQuota(raw[kind] ?? '');
+    return limit === null ? [] : [[kind, limit] as const];
+  });
+  return Object.fromEntries(limits);
 }
 
 function toTtls(

@@ -1,5 +1,6 @@
 import type { Selector } from '../callers/caller.ts';
 import type { Maturity } from '../kernel/posture.ts';
+import type { Quota } from './quota.ts';
 
 export const ACTOR_TYPES = ['adm', 'agt', 'atm'] as const;
 export type ActorType = (typeof ACTOR_TYPES)[number];
@@ -28,6 +29,8 @@ export interface Actor {
   readonly callers: readonly Selector[] | null;
   readonly options: CertificateOptions;
   readonly openbaoRole: string | null;
+  /** Absent: as much as is asked for. */
+  readonly quota?: Quota;
 }
 
 export interface Host {

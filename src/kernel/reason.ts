@@ -22,6 +22,7 @@ export const REASONS = {
   not_administrator: refused('ask an administrator: `admins:` in warden.yaml lists them'),
   rate_limited: refused('wait for the retry delay; `limits.per_caller_rate` in warden.yaml sets the rate'),
   concurrency_limited: refused('wait for a running request to end; `limits.per_caller_concurrency` sets how many'),
+  quota_exceeded: refused('wait for the next day (UTC), or have `quota:` of the actor in inventory.yaml raised'),
   connection_limited: refused('close connections; `limits.connections` in warden.yaml sets how many'),
   // what is asked
   invalid_request: usage('see `warden help`'),

@@ -8,6 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { RequestId } from '../kernel/request-id.ts';
 import type { Timers } from '../kernel/timers.ts';
 import { type Correlation, type Trace, traceparent } from '../kernel/trace.ts';
+import type { DayCounts } from '../ledger/day-counts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { BreakGlass } from '../policy/break-glass.ts';
 import type { ClaimsVerifier } from '../policy/claims.ts';
@@ -40,6 +41,7 @@ export interface Services {
   /** What is revoked, and whether anything is released at all. */
   readonly restraints: RestraintKeeper;
   readonly breakGlass: BreakGlass;
+  readonly quotas: DayCounts;
   readonly facts: CallerFacts;
   readonly counters: Counters;
   readonly timers: Timers;

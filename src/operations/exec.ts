@@ -10,12 +10,13 @@ import type { Actor } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
-import type { RequestContext } from './context.ts';
+import { correlationOf, type RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import { type AdmittedCommand, admittedCommand, checkExecConfinement, plannedRoutes } from './exec-gate.ts';
 import type { ExecPeer, ExecStarted, Ran, StartedRoute } from './exec-peer.ts';
 import { recordEnd } from './exec-record.ts';
 import { ownerEvidence, routeEvidence } from './fetch.ts';
+import { checkQuota } from './quota.ts';
 import { checkLattice, checkStillThere, checkTier, resolveActor } from './route-gate.ts';
 import { runCommand } from './run-command.ts';
 import { checkStanding } from './standing.ts';
@@ -79,6 +80,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
 
     const planned = await plannedRoutes(input, actor, context);
+    await checkQuota('exec', actor, context, planned.length);
 
     checkExecConfinement(planned, context);
 
@@ -126,6 +128,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
         caller: connection.caller,
         token: input.token,
         wrapSeconds: 0,
+        correlation: correlationOf(context),
         signal,
       });
       walks.push(walked);

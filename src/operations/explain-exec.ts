@@ -10,6 +10,7 @@ import { type ExecInput, routeIds } from './exec.ts';
 import { admittedCommand, checkExecConfinement, plannedRoutes } from './exec-gate.ts';
 import type { ExplainedStep, Explanation, StepOutcome } from './explain.ts';
 import { routeEvidence } from './fetch.ts';
+import { checkQuota, quotaNeeds, quotaWas } from './quota.ts';
 import { checkLattice, checkTier, resolveActor } from './route-gate.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
@@ -18,6 +19,7 @@ const STEPS = [
   'caller',
   'actor',
   'route',
+  'quota',
   'confinement',
   'command',
   'lattice',
@@ -61,6 +63,10 @@ export async function explainExec(input: ExecInput, ask: boolean, context: Reque
     needs = 'exec-capable routes that list the actor, and a place for each value';
     const planned = await plannedRoutes(input, actor, context);
     held(needs, planned.map(routeText).join('; '));
+
+    needs = quotaNeeds('exec', actor);
+    await checkQuota('exec', actor, context, planned.length);
+    held(needs, quotaWas('exec', actor, context), actor.quota?.exec === undefined ? 'not_asked' : 'held');
 
     needs = 'a caller that is no more confined than the command would be';
     checkExecConfinement(planned, context);

@@ -7,6 +7,7 @@ import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
 import type { ExplainedStep, Explanation, StepOutcome } from './explain.ts';
 import { type FetchInput, routeEvidence } from './fetch.ts';
+import { checkQuota, quotaNeeds, quotaWas } from './quota.ts';
 import {
   allowedRoute,
   checkConfinement,
@@ -21,6 +22,7 @@ import { Trail } from './trail.ts';
 const STEPS = [
   'caller',
   'actor',
+  'quota',
   'route',
   'fields',
   'confinement',
@@ -61,6 +63,10 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
     checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
     held(needs, `${actor.name}, maturity ${actor.maturity}`);
+
+    needs = quotaNeeds('fetch', actor);
+    await checkQuota('fetch', actor, context);
+    held(needs, quotaWas('fetch', actor, context), actor.quota?.fetch === undefined ? 'not_asked' : 'held');
 
     needs = 'a route that lists the actor';
     const route = await allowedRoute(input.route, actor, context);

@@ -13,6 +13,7 @@ import { checkCeilingAfterGate } from './ceiling.ts';
 import { checkPurpose } from './check-purpose.ts';
 import type { RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
+import { checkQuota, quotaNeeds, quotaWas } from './quota.ts';
 import type { SignInput } from './sign.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
@@ -34,7 +35,19 @@ export interface Explanation {
   readonly receipt: LedgerReceipt | null;
 }
 
-const STEPS = ['caller', 'key', 'callers', 'plan', 'posture', 'subject', 'policy', 'ceiling', 'authority', 'ledger'];
+const STEPS = [
+  'caller',
+  'key',
+  'callers',
+  'quota',
+  'plan',
+  'posture',
+  'subject',
+  'policy',
+  'ceiling',
+  'authority',
+  'ledger',
+];
 
 /**
  * The decision of one sign, step by step, without its effect: nothing is certified, nothing is released, and
@@ -71,6 +84,10 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     trail.note({ actor_type: actor.type, tenant: actor.tenant, fingerprint: keyFingerprint });
     checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
     held(needs, `this caller may ask for ${actor.name}`);
+
+    needs = quotaNeeds('sign', actor);
+    await checkQuota('sign', actor, context);
+    held(needs, quotaWas('sign', actor, context), actor.quota?.sign === undefined ? 'not_asked' : 'held');
 
     needs = `principals among ${actor.principals.join(', ')}`;
     const plan = planCertificate({

@@ -9,6 +9,7 @@ import type { LedgerEntry, LedgerReceipt } from '../ledger/record.ts';
 import { askGate, type GateOutcome } from './ask-gate.ts';
 import { correlationOf, type RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
+import { checkQuota } from './quota.ts';
 import {
   allowedRoute,
   checkConfinement,
@@ -71,6 +72,7 @@ export async function fetchSecret(
     });
     const actor = await admit(input.actor, context);
     checkStanding({ actor: actor.name }, context);
+    await checkQuota('fetch', actor, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
 
     const route = await allowedRoute(input.route, actor, context);

@@ -2,10 +2,12 @@ import { mayAsk } from '../callers/match.ts';
 import type { Actor } from '../inventory/actor.ts';
 import { isAdministrator, selectorFacts } from './authorised-actor.ts';
 import type { RequestContext } from './context.ts';
+import { type QuotaUse, quotaUse } from './quota.ts';
 
 export interface ListedActor {
   readonly actor: Actor;
   readonly usable: boolean;
+  readonly quotas: readonly QuotaUse[];
 }
 
 /** The actors that this caller may ask for; an administrator sees all, with their own marked. */
@@ -15,7 +17,7 @@ export async function listActors(context: RequestContext): Promise<ListedActor[]
   const listed: ListedActor[] = [];
   for (const actor of context.world.snapshot.actors.values()) {
     const usable = mayAsk(actor.callers, context.connection.caller, context.services.facts.daemonUid, facts);
-    if (usable || everything) listed.push({ actor, usable });
+    if (usable || everything) listed.push({ actor, usable, quotas: await quotaUse(actor, context) });
   }
   return listed;
 }

@@ -14,6 +14,7 @@ import { checkCeilingAfterGate } from './ceiling.ts';
 import { checkPurpose } from './check-purpose.ts';
 import { correlationOf, type RequestContext } from './context.ts';
 import { decideSubject } from './decide-subject.ts';
+import { checkQuota } from './quota.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
@@ -63,6 +64,7 @@ export async function sign(input: SignInput, context: RequestContext): Promise<S
 
     const actor = await authorisedActor(input.actor, context);
     checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
+    await checkQuota('sign', actor, context);
     trail.note({ actor_type: actor.type, tenant: actor.tenant, backend: world.authority.backend });
 
     const plan = planCertificate({

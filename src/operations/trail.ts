@@ -2,6 +2,7 @@ import type { AttestedConnection } from '../callers/connection.ts';
 import type { ErrorDetails, WardenError } from '../kernel/errors.ts';
 import type { LedgerCaller, LedgerEntry, LedgerKind, LedgerReceipt } from '../ledger/record.ts';
 import type { RequestContext } from './context.ts';
+import { countRelease } from './quota.ts';
 import { checkStanding } from './standing.ts';
 
 export function ledgerCaller(connection: AttestedConnection): LedgerCaller {
@@ -57,13 +58,20 @@ export class Trail {
 
   /**
    * The one door to a release: nothing leaves an operation before this resolves, and it does only once the record is
-   * durable. Whoever is revoked by now, and everyone under a lockdown, is refused here whatever was decided before.
-   * @throws WardenError locked_down | actor_revoked | key_revoked | ledger_unavailable
+   * durable. Whoever is revoked or has used up its quota by now, and everyone under a lockdown, is refused here whatever
+   * was decided before.
+   * @throws WardenError locked_down | actor_revoked | key_revoked | quota_exceeded | ledger_unavailable
    */
   async release(more: Partial<LedgerEntry> = {}): Promise<LedgerReceipt> {
     const { actor, fingerprint } = this.#known;
-    checkStanding({ actor, fingerprint }, this.#context);
-    return this.#context.services.ledger.append(this.entry('ok', more));
+    const undo = await countRelease(this.#kind, actor, this.#context);
+    try {
+      checkStanding({ actor, fingerprint }, this.#context);
+      return await this.#context.services.ledger.append(this.entry('ok', more));
+    } catch (error) {
+      undo();
+      throw error;
+    }
   }
 
   /** A durable record of what releases nothing. @throws WardenError ledger_unavailable */

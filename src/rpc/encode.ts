@@ -111,7 +111,7 @@ export function toCallerSeen({ uid, gid, pid, exe, unit, userUnit }: Caller): Ca
   return { uid, gid, pid, exe: exe ?? '', unit: unit ?? '', userUnit: userUnit ?? '' };
 }
 
-export function toActor({ actor, usable }: ListedActor): Actor {
+export function toActor({ actor, usable, quotas }: ListedActor): Actor {
   return {
     name: actor.name,
     type: actor.type,
@@ -122,6 +122,12 @@ export function toActor({ actor, usable }: ListedActor): Actor {
     tenant: actor.tenant,
     allowedSubjects: [...actor.allowedSubjects],
     usable,
+    quotas: quotas.map(({ kind, limit, used, resetsAt }) => ({
+      kind,
+      limit: BigInt(limit),
+      used: BigInt(used),
+      resetsAt: toTimestamp(resetsAt),
+    })),
   };
 }
 

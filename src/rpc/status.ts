@@ -26,6 +26,7 @@ export const STATUS_OF = {
   rate_limited: Status.RESOURCE_EXHAUSTED,
   concurrency_limited: Status.RESOURCE_EXHAUSTED,
   connection_limited: Status.RESOURCE_EXHAUSTED,
+  quota_exceeded: Status.RESOURCE_EXHAUSTED,
   invalid_request: Status.INVALID_ARGUMENT,
   public_key_malformed: Status.INVALID_ARGUMENT,
   public_key_unsupported: Status.INVALID_ARGUMENT,

@@ -5,6 +5,8 @@ import { parseRoutes } from '../../src/config/parse-routes.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
 import { Secret } from '../../src/kernel/secret.ts';
+import { traceOf } from '../../src/kernel/trace.ts';
+import { DayCounts } from '../../src/ledger/day-counts.ts';
 import type { LedgerEntry } from '../../src/ledger/record.ts';
 import type { RequestContext } from '../../src/operations/context.ts';
 import { type FetchInput, fetchSecret } from '../../src/operations/fetch.ts';
@@ -97,6 +99,7 @@ function stage(parts: Parts = {}) {
   const context = (uid = 1000): RequestContext =>
     ({
       requestId: 'request',
+      trace: traceOf(['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01']),
       connection: {
         caller: { uid, gid: 1000, groups: [], pid: 1, exe: '/x', exeFile: null, unit: null, userUnit: null },
         check: () => (events.includes('read') ? (parts.caller ?? 'alive') : 'alive'),
@@ -117,6 +120,7 @@ function stage(parts: Parts = {}) {
         },
       },
       services: {
+        quotas: new DayCounts({ now: () => 0, earlier: async function* () {} }),
         ledger: {
           async append(entry: LedgerEntry) {
             events.push('ledger');
@@ -208,6 +212,7 @@ describe('a fetch goes through its gate in order', () => {
         caller: { uid: 1000, gid: 1000, pid: 1, exe: '/x' },
         posture: 'prod',
         generation: 1,
+        trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
         route: 'db',
         actor: 'agt-m2',
         user_reason: 'testing',

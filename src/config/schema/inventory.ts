@@ -30,6 +30,8 @@ const options = z.strictObject({
     ),
 });
 
+const perDay = matching('not a quota', 'so many a day: 200/d', /^\d{1,9}\/d$/);
+
 const actorName = matching(
   'not an actor name',
   'the type, a dash and a name of lower-case letters, digits, dots, dashes and underscores, at most 64 characters: agt-example',
@@ -69,6 +71,16 @@ export const actor = z.strictObject({
     .nullable()
     .default(null)
     .describe("Role of OpenBao's SSH engine; null: the one of the type."),
+  quota: z
+    .strictObject({
+      sign: perDay.optional().describe('Certificates in one UTC day, issued ones included: `200/d`. Absent: no limit.'),
+      fetch: perDay.optional().describe('Fetches in one UTC day. Absent: no limit.'),
+      exec: perDay
+        .optional()
+        .describe('Commands started in one UTC day, once for each route that they use. Absent: no limit.'),
+    })
+    .optional()
+    .describe('How much the actor may be given in one day (UTC), counted from the ledger.'),
 });
 
 export const host = z.strictObject({

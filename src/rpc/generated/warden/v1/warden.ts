@@ -384,6 +384,17 @@ export interface Actor {
   allowedSubjects: string[];
   /** Whether this caller may ask for it (an administrator sees others too). */
   usable: boolean;
+  /** Those that it has. */
+  quotas: QuotaUse[];
+}
+
+/** Counted in the running UTC day. */
+export interface QuotaUse {
+  /** "sign" | "fetch" | "exec". */
+  kind: string;
+  limit: bigint;
+  used: bigint;
+  resetsAt: Date | undefined;
 }
 
 export interface ExplainRequest {
@@ -417,7 +428,7 @@ export interface ExplainResponse {
 
 export interface ExplainStep {
   /**
-   * "caller" | "key" | "actor" | "callers" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
+   * "caller" | "key" | "actor" | "callers" | "quota" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
    * of a fetch also "route" | "fields" | "confinement" | "lattice" | "tier" | "owner", of a command also "command".
    */
   name: string;
@@ -3862,6 +3873,7 @@ function createBaseActor(): Actor {
     tenant: "",
     allowedSubjects: [],
     usable: false,
+    quotas: [],
   };
 }
 
@@ -3899,6 +3911,9 @@ export const Actor: MessageFns<Actor> = {
     }
     if (message.usable !== false) {
       writer.uint32(72).bool(message.usable);
+    }
+    for (const v of message.quotas) {
+      QuotaUse.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -3988,6 +4003,14 @@ export const Actor: MessageFns<Actor> = {
             message.usable = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.quotas.push(QuotaUse.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4018,6 +4041,104 @@ export const Actor: MessageFns<Actor> = {
     message.tenant = object.tenant ?? "";
     message.allowedSubjects = object.allowedSubjects?.map((e) => e) || [];
     message.usable = object.usable ?? false;
+    message.quotas = object.quotas?.map((e) => QuotaUse.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQuotaUse(): QuotaUse {
+  return { kind: "", limit: 0n, used: 0n, resetsAt: undefined };
+}
+
+export const QuotaUse: MessageFns<QuotaUse> = {
+  encode(message: QuotaUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.limit !== 0n) {
+      if (BigInt.asUintN(64, message.limit) !== message.limit) {
+        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.limit);
+    }
+    if (message.used !== 0n) {
+      if (BigInt.asUintN(64, message.used) !== message.used) {
+        throw new globalThis.Error("value provided for field message.used of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.used);
+    }
+    if (message.resetsAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.resetsAt), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuotaUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuotaUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.used = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resetsAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QuotaUse>): QuotaUse {
+    return QuotaUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuotaUse>): QuotaUse {
+    const message = createBaseQuotaUse();
+    message.kind = object.kind ?? "";
+    message.limit = (object.limit !== undefined && object.limit !== null) ? BigInt(object.limit) : 0n;
+    message.used = (object.used !== undefined && object.used !== null) ? BigInt(object.used) : 0n;
+    message.resetsAt = object.resetsAt ?? undefined;
     return message;
   },
 };
