@@ -36,12 +36,16 @@ export function follow(candidate: Candidate, byte: number, found: (next: Candida
   const { pattern, at, node, gap } = candidate;
   const length = candidate.length + 1;
   if (length > longest(at)) return false;
-  const after = pattern.required < SHORTEST_WITH_GAPS || at >= pattern.required ? GAP.none : gapAfter(gap, byte);
+  const child = node.next.get(byte);
+  const hasGaps = pattern.required >= SHORTEST_WITH_GAPS && at < pattern.required;
+  // Where this byte completes the value there is nothing to wait for.
+  const goesOn = child !== undefined && (child.ends === 0 || at + child.ends < pattern.required);
+  const after = hasGaps ? gapAfter(gap, byte, goesOn) : GAP.none;
   if (after !== GAP.none) {
     const ended = after === GAP.ended;
     found(candidateAt(candidate, at, node, ended ? GAP.none : after, ended ? gapLength(candidate, byte) : length));
   }
-  return gap === GAP.none && read(candidate, length, node.next.get(byte), found);
+  return gap === GAP.none && read(candidate, length, child, found);
 }
 
 /** Of a pattern, before its first byte. */

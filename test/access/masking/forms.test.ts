@@ -151,6 +151,29 @@ describe('what may lie between two characters of a value', () => {
     expect(masked(values('1234'), '1\n2\n3\n4\n 1234')).toBe('1\n2\n3\n4\n [masked:r0]');
   });
 
+  it.each([20, 33, 80])('what readline writes into a terminal of %d columns', (columns) => {
+    const value = 'synthetic-4b221369bb5c7ea9e5b9f7fc';
+    // Typed, shown again from the history, and printed.
+    const { status, stdout } = spawnSync(
+      'script',
+      ['-qec', `stty cols ${columns} rows 24; exec bash --noprofile --norc -i`, '/dev/null'],
+      {
+        input: `echo ${value}\r\x1b[A # ${value}\rexit\r`,
+        env: { PATH: process.env.PATH ?? '', TERM: 'xterm-256color', HOME: '/nonexistent', PS1: '$ ', HISTFILE: '' },
+        timeout: 20_000,
+      },
+    );
+    expect(status).toBe(0);
+    const mask = prepareMask(values(value));
+    for (const cuts of [[], [...Array(stdout.length).keys()]]) {
+      const shown = outputOf(mask.masker(), stdout, cuts).toString('latin1');
+      expect(shown.match(/\[masked:r0\]/g)?.length).toBeGreaterThanOrEqual(4);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal does not show
+      const seen = shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|[\r\n]| \r/g, '');
+      for (let at = 0; at + 8 <= value.length; at++) expect(seen).not.toContain(value.slice(at, at + 8));
+    }
+  });
+
   it('endless colours between two characters hold nothing for ever', () => {
     const text = Buffer.from(`correct-${'\x1b[0m'.repeat(100_000)}`);
     expect(masked(secret, text)).toBe(text.toString('latin1'));
