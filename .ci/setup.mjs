@@ -221,6 +221,7 @@ if (goal === 'test') {
       git: 'git',
       systemd: '/usr/lib/systemd/systemd',
       iproute2: 'ip',
+      asciinema: 'asciinema',
       tmux: 'tmux',
       chromium: 'chromium',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',

@@ -1,7 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { CommandSlots } from '../src/access/command-slots.ts';
+import { createFileRecorder } from '../src/access/file-recorder.ts';
 import { keepLease } from '../src/access/lease-keeper.ts';
+import { NOT_RECORDED } from '../src/access/recording-settings.ts';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
 import { formatProblem } from '../src/config/problems.ts';
 import { Reloader, type ReloadTrigger } from '../src/config/reload.ts';
@@ -24,6 +27,7 @@ import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { ServiceHost } from '../src/rpc/service.ts';
 import { SerialSource } from '../src/signing/serial.ts';
+import { ensurePrivateDir } from '../src/unix/private-dir.ts';
 import { credentialDoor } from './credentials.ts';
 import { executableIndex } from './executable-index.ts';
 import type { Log } from './log.ts';
@@ -39,6 +43,7 @@ import { Seeing } from './seeing/seeing.ts';
 import { createGrpcServer, type GrpcServer } from './server.ts';
 import { describeStatus, summaryOf } from './status.ts';
 import { StatusChanges } from './status-changes.ts';
+import { sweepNowAndThen } from './sweeps.ts';
 import { hasTerminal } from './terminal.ts';
 import { buildWorld, leaveWorld } from './world.ts';
 
@@ -141,6 +146,14 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
   });
   health.set('release', restraints.lockdown === null);
 
+  const recorder = createFileRecorder({
+    settings: () => current.current.snapshot.settings.recording ?? NOT_RECORDED,
+    defaultDir: join(stateDir, 'recordings'),
+    checkDir: (dir) => ensurePrivateDir(dir, uid, true),
+    clock,
+    onTrouble: (what, cause) => log.warn({ what, cause: String(cause) }, 'recording'),
+  });
+  const stopSweeping = sweepNowAndThen(recorder);
   const services: Services = {
     ledger,
     clock,
@@ -152,7 +165,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
     timers: systemTimers,
     slots: new CommandSlots(() => current.current.snapshot.settings.limits.execConcurrency),
-    recorder: null,
+    recorder,
     keepLease: (walked, route) =>
       keepLease(walked, {
         timers: systemTimers,
@@ -299,6 +312,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     },
     async close() {
       probes.stop();
+      stopSweeping();
       reloader.close();
       await seeing.close();
       await mark('stop');

@@ -1,3 +1,4 @@
+import { NOT_RECORDED, type RecordingSettings } from '../access/recording-settings.ts';
 import { ACTOR_TYPES } from '../inventory/actor.ts';
 import { formatSeconds } from '../kernel/duration.ts';
 import type { PolicySettings } from '../policy/settings.ts';
@@ -29,6 +30,7 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...numbers('limits', { ...before.limits }, { ...after.limits }),
     ...numbers('ledger', { ...before.ledger }, { ...after.ledger }),
     ...changed('metrics', before.metrics?.listen ?? 'off', after.metrics?.listen ?? 'off'),
+    ...recordingChanges(before.recording ?? NOT_RECORDED, after.recording ?? NOT_RECORDED),
     ...(sameContent(before.openbao ?? null, after.openbao ?? null) ? [] : ['openbao: changed']),
   ];
 }
@@ -38,6 +40,18 @@ function keyFileChange(before: Settings['ca'], after: Settings['ca']): readonly 
   const { files: was, ...named } = before;
   const { files: is, ...names } = after;
   return sameContent(named, names) && !sameContent(was ?? null, is ?? null) ? ['ca: a key file was replaced'] : [];
+}
+
+function recordingChanges(before: RecordingSettings, after: RecordingSettings): readonly string[] {
+  return [
+    ...gainedAndLost('recorded actor type', before.types, after.types).map((line) => `recording: ${line}`),
+    ...changed('recording dir:', before.dir ?? 'in the state folder', after.dir ?? 'in the state folder'),
+    ...numbers(
+      'recording',
+      { retentionMs: before.retentionMs, maxBytes: before.maxBytes },
+      { retentionMs: after.retentionMs, maxBytes: after.maxBytes },
+    ),
+  ];
 }
 
 function policyChanges(before: PolicySettings, after: PolicySettings): readonly string[] {

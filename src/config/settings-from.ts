@@ -35,6 +35,12 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
     },
     ledger: { rotateBytes: parseSize(file.ledger.rotate) ?? 0, checkpointEvery: file.ledger.checkpoint_every },
     metrics: { listen: file.metrics.listen },
+    recording: {
+      types: (['adm', 'agt'] as const).filter((type) => file.recording[type] === 'on'),
+      dir: file.recording.dir === null ? null : absolute(file.recording.dir),
+      retentionMs: milliseconds(file.recording.retention),
+      maxBytes: parseSize(file.recording.max) ?? 0,
+    },
     openbao: file.openbao === undefined ? null : toOpenBao(file.openbao, absolute),
   };
 }

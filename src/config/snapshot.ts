@@ -1,3 +1,4 @@
+import type { RecordingSettings } from '../access/recording-settings.ts';
 import type { Route } from '../access/route.ts';
 import type { Selector } from '../callers/caller.ts';
 import type { Actor, ActorType, Host } from '../inventory/actor.ts';
@@ -26,6 +27,8 @@ export interface Settings {
   readonly ledger: { readonly rotateBytes: number; readonly checkpointEvery: number };
   /** `off`, `unix:///path` or `HOST:PORT` on this machine. Absent where a test builds settings by hand: off. */
   readonly metrics?: { readonly listen: string };
+  /** Absent where a test builds settings by hand: nothing is recorded. */
+  readonly recording?: RecordingSettings;
   /** Null: the file has no such block. */
   readonly openbao?: OpenBaoSettings | null;
 }

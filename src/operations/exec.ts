@@ -2,6 +2,7 @@ import type { Variable } from '../access/command-environment.ts';
 import type { RunningCommand, Terminal } from '../access/command-runner.ts';
 import { commandStart } from '../access/command-start.ts';
 import type { PlannedRoute, Reference } from '../access/injection-plan.ts';
+import { maskedRecording } from '../access/masked-recording.ts';
 import { type Mask, prepareMask } from '../access/masking/create-masker.ts';
 import type { Recording } from '../access/recorder.ts';
 import { routeQuestion } from '../access/route-question.ts';
@@ -154,7 +155,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     // The start is on record: from here on so is the end, whatever it is.
     current = trail.fork({}, 'exec_end');
     const began = services.clock.monotonic();
-    recording = await beginRecording(input, actor, command, context);
+    recording = await beginRecording(input, actor, command, mask, context);
     const running = await world.lanes.runner.start(start);
     await requireUnchanged(command, running);
     // Nothing below throws before the command has come to its end.
@@ -187,14 +188,15 @@ export function routeIds({ routes, references }: Pick<ExecInput, 'routes' | 'ref
 
 /** Sessions at a terminal, where this type of actor's are recorded. @throws WardenError recording_failed */
 async function beginRecording(
-  { terminal, routes, references, environment }: ExecInput,
+  { terminal, routes, references, environment, noMask }: ExecInput,
   actor: Actor,
   { program }: AdmittedCommand,
+  mask: Mask,
   { services, requestId }: RequestContext,
 ): Promise<Recording | null> {
   if (terminal === null || services.recorder === null) return null;
   const term = environment.find(([name]) => name === 'TERM')?.[1];
-  return services.recorder.begin({
+  const recording = await services.recorder.begin({
     requestId,
     actor: actor.name,
     actorType: actor.type,
@@ -203,6 +205,7 @@ async function beginRecording(
     terminal,
     term: typeof term === 'string' ? term : '',
   });
+  return recording !== null && noMask ? maskedRecording(recording, mask.masker()) : recording;
 }
 
 /** While the command runs: its leases are renewed, its streams carried, and what leaves is masked. */

@@ -194,6 +194,21 @@ function isListen(value: string): boolean {
   return port !== undefined && Number(port) <= 65_535;
 }
 
+const onOff = z.enum(['on', 'off']);
+
+const recording = z.strictObject({
+  adm: onOff.default('off').describe('Record terminal sessions of `warden exec` for `adm` actors: on or off.'),
+  agt: onOff.default('off').describe('The same for `agt` actors.'),
+  dir: path
+    .nullable()
+    .default(null)
+    .describe("Folder of the recordings, the daemon's own; null: `recordings` in the state folder."),
+  retention: duration('1h', '3650d').default('30d').describe('How long a recording is kept after its last line.'),
+  max: size('64KiB', '16GiB')
+    .default('256MiB')
+    .describe('Size of one recording; the session ends where it is reached.'),
+});
+
 export const wardenFile = z.strictObject({
   version,
   posture: z
@@ -217,6 +232,7 @@ export const wardenFile = z.strictObject({
   limits: limits.prefault({}).describe('Bounds on what callers may use.'),
   ledger: ledger.prefault({}).describe('The ledger.'),
   metrics: metrics.prefault({}).describe('Metrics.'),
+  recording: recording.prefault({}).describe('Recordings of terminal sessions, masked, in asciicast v2.'),
 });
 
 export type WardenFile = z.output<typeof wardenFile>;
