@@ -44,13 +44,14 @@ const parts = {
   fetch: 'client/commands/fetch.ts',
   agent: 'client/commands/agent.ts',
   exec: 'client/commands/exec.ts',
+  mcp: 'client/commands/mcp.ts',
   online: 'client/online.ts',
   offline: 'client/offline.ts',
 };
 const apart = {
   name: 'parts-apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/(sign|fetch|agent|exec|online|offline)\.ts$/ }, ({ path, importer }) => {
+    onResolve({ filter: /\/(sign|fetch|agent|exec|mcp|online|offline)\.ts$/ }, ({ path, importer }) => {
       if (!importer.endsWith('client/commands.ts')) return null;
       return { path: `./warden-${path.replace(/^.*\/|\.ts$/g, '')}.cjs`, external: true };
     });

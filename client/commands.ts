@@ -993,6 +993,25 @@ export const COMMANDS: readonly Command[] = [
     load: () => offline('doubleMaterialize'),
   },
   {
+    name: 'mcp',
+    summary: 'serve list_routes, explain, sign_certificate and exec_with_secrets to an agent over stdin and stdout',
+    positionals: [],
+    options: {
+      actor: {
+        type: 'string',
+        value: 'ACTOR',
+        summary: 'for whom, where a call does not say; else the one actor that admits you',
+        complete: 'actor',
+      },
+    },
+    notes: [
+      'A Model Context Protocol server: an MCP client starts it, and asks the daemon as the process that it is. No tool ever answers with a value.',
+      'Commands run in the folder that the server was started in, without a terminal, and always masked.',
+    ],
+    examples: [{ run: 'warden mcp --actor agt-example', says: 'in the configuration of an MCP client: docs/mcp.md' }],
+    load: () => import('./commands/mcp.ts'),
+  },
+  {
     name: 'demo',
     summary: 'show it all in half a minute in a temporary folder: daemon, certificate, ssh login, refusals, ledger',
     positionals: [],

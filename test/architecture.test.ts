@@ -67,7 +67,7 @@ const MAY_REVEAL: readonly string[] = [
 
 /** Boundaries where bytes from outside become values: zod belongs here and nowhere else. */
 const MAY_VALIDATE =
-  /^(src\/access\/openbao-store\.ts|src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/posture\/promotion-record\.ts|src\/registry\/|src\/doubles\/)/;
+  /^(client\/mcp\/|src\/access\/openbao-store\.ts|src\/config\/|src\/rpc\/messages\.ts|src\/openbao\/|src\/signing\/openbao-authority\.ts|src\/policy\/|src\/posture\/promotion-record\.ts|src\/registry\/|src\/doubles\/)/;
 
 /** Decisions: values in, values out. */
 const PURE = [

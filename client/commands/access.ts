@@ -5,6 +5,7 @@ import { readFetchRequest } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
 import { columns } from '../output.ts';
 import { explanationCode, explanationJson, printExplanation } from '../print-explanation.ts';
+import { toJsonRoute } from '../route-json.ts';
 import { runWith as exec } from './exec.ts';
 import { run as fetch } from './fetch.ts';
 
@@ -114,33 +115,4 @@ function describe(route: Route): string[][] {
 
 function spoken(seconds: bigint): string {
   return seconds % 3600n === 0n ? `${seconds / 3600n}h` : seconds % 60n === 0n ? `${seconds / 60n}m` : `${seconds}s`;
-}
-
-function toJsonRoute(route: Route): Record<string, unknown> {
-  return {
-    id: route.id,
-    title: route.title,
-    owner: route.owner,
-    lane: route.lane,
-    as: route.as,
-    required_maturity: route.requiredMaturity,
-    data_class: route.dataClass,
-    openbao_path: route.openbaoPath || undefined,
-    fields: route.fields,
-    tool: route.lane === 'tool' ? route.tool : undefined,
-    fetch_capable: route.fetchCapable,
-    exec_capable: route.execCapable,
-    ...(route.execCapable && {
-      inject: route.inject,
-      commands: route.commands.length === 0 ? undefined : route.commands,
-      max_duration_seconds: route.maxDurationSeconds,
-      allow_unmasked: route.allowUnmasked,
-    }),
-    actors: route.actors.map(({ name, maturity, usable, refusal }) => ({
-      name,
-      maturity,
-      usable,
-      refusal: refusal || undefined,
-    })),
-  };
 }

@@ -62,7 +62,7 @@ function readEnvFile(path: string): EnvFile {
 }
 
 /** As the kernel has it, since a value need not be text. */
-function ownEnvironment(env: Invocation['env']): EnvironmentVariable[] {
+export function ownEnvironment(env: Invocation['env']): EnvironmentVariable[] {
   return pairsOf(env).filter(({ name }) => !OWN.test(name.toString('latin1')));
 }
 

@@ -22,6 +22,7 @@ const LOADED_BY: Readonly<Record<string, string>> = {
   'flex-auth/registry_snapshot.json': 'test/registry/examples.test.ts',
   'flex-auth/resource_manifest.yaml': 'test/registry/examples.test.ts',
   'flex-auth/subject_manifest.yaml': 'test/registry/examples.test.ts',
+  'mcp/client.json': 'test/mcp/mcp.test.ts',
   'openbao/inventory.yaml': 'test/openbao/examples.test.ts',
   'openbao/policy.hcl': 'test/openbao/examples.test.ts',
   'openbao/warden.yaml': 'test/openbao/examples.test.ts',

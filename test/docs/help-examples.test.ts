@@ -17,6 +17,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'openbao setup': 'test/openbao',
   agent: 'test/agent',
   'ssh-config': 'test/agent/ssh-config.test.ts',
+  mcp: 'test/mcp, by a client of the protocol',
   'double materialize': 'test/doubles',
   'posture promote': 'test/posture/promote.test.ts, at a terminal',
   demo: 'test/cli/demo.test.ts',

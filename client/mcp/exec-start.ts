@@ -1,0 +1,38 @@
+import type { ExecStart } from '../../src/rpc/generated/warden/v1/warden.ts';
+import { ownEnvironment } from '../exec/request.ts';
+import { actorOf, askedBy } from './common.ts';
+import type { ToolContext } from './tool.ts';
+
+export interface ExecArguments {
+  readonly routes: readonly string[];
+  readonly command: readonly string[];
+  readonly actor?: string | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly stdin?: string | undefined;
+  readonly pristine?: boolean | undefined;
+  readonly no_network?: boolean | undefined;
+  readonly reason?: string | undefined;
+  readonly ticket?: string | undefined;
+}
+
+/** A command without a terminal, and never without masking. `token` is taken over. */
+export function execStart(input: ExecArguments, token: Buffer, context: ToolContext): ExecStart {
+  return {
+    routes: [...input.routes],
+    references: [],
+    actor: actorOf(input.actor, context),
+    argv: [...input.command],
+    environment: ownEnvironment(context.invocation.env),
+    additions: Object.entries(input.environment ?? {}).map(([name, value]) => ({
+      name: Buffer.from(name),
+      value: Buffer.from(value),
+    })),
+    pristine: input.pristine ?? false,
+    noMask: false,
+    noNetwork: input.no_network ?? false,
+    terminal: undefined,
+    stdin: input.stdin !== undefined,
+    openbaoToken: token,
+    ...askedBy(context, input),
+  };
+}
