@@ -201,7 +201,7 @@ export class Slot {
     events.problem(
       'not_issued',
       { actor: this.#actor, reason: shown.reason, request_id: shown.requestId ?? null },
-      `${this.#actor}: ${shown.kind}: ${shown.message} (${shown.reason}${shown.ledgerSeq === undefined ? '' : `, ledger ${shown.ledgerSeq}`}); do: ${shown.hint}`,
+      `${this.#actor}: ${shown.kind}: ${shown.message} (${factsOf(shown)}); do: ${shown.hint}`,
     );
   }
 
@@ -221,4 +221,10 @@ export class Slot {
     this.#previous = null;
     this.#wanted = false;
   }
+}
+
+/** What an administrator finds it by. */
+function factsOf({ reason, decisionId, ledgerSeq }: ShownError): string {
+  const facts = [reason, decisionId && `decision ${decisionId}`, ledgerSeq && `ledger ${ledgerSeq}`];
+  return facts.filter(Boolean).join(', ');
 }
