@@ -218,6 +218,8 @@ if (goal === 'test') {
       postgresql: '/usr/lib/postgresql',
       curl: 'curl',
       rsync: 'rsync',
+      zsh: 'zsh',
+      fish: 'fish',
       git: 'git',
       systemd: '/usr/lib/systemd/systemd',
       iproute2: 'ip',

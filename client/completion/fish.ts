@@ -32,7 +32,9 @@ export function fishCompletion(commands: Commands): string {
 }
 
 function fishOption(when: string, name: string, option: OptionSpec): string {
-  const value = option.type === 'string' ? ` -r${fishOffer(option.complete, [])}` : '';
+  // Without -x fish offers the files that lie about beside, or instead of, what the option takes.
+  const needs = option.complete === 'file' ? ' -r' : ' -x';
+  const value = option.type === 'string' ? `${needs}${fishOffer(option.complete, [])}` : '';
   const short = option.short === undefined ? '' : ` -s ${option.short}`;
   const condition = when === '' ? '' : ` -n ${quote(when)}`;
   return `complete -c warden${condition} -l ${name}${short}${value} -d ${quote(option.summary)}`;
