@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FetchRequest, Purpose, SignRequest, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
-import { houseWith } from '../access/support.ts';
+import { houseWith, INVENTORY, ROUTES, uid } from '../access/support.ts';
 import { DecisionPointServer } from '../e2e/decision-point.ts';
 import { Client, clear, houseOf, KEY, records, refusalOf } from '../e2e/support.ts';
+import { start } from '../exec/support.ts';
 import { json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 
@@ -16,7 +17,13 @@ const signs = (purpose: Purpose) => (client: Client) =>
 
 /** What releases something, each in every way there is. A method that comes new must be put into one of the two lists. */
 const RELEASES: Partial<Record<MethodName, Readonly<Record<string, (client: Client) => Promise<unknown>>>>> = {
-  sign: { 'a certificate': signs(Purpose.SIGN), 'an issued certificate': signs(Purpose.ISSUE) },
+  sign: {
+    'a certificate': signs(Purpose.SIGN),
+    'an issued certificate': signs(Purpose.ISSUE),
+    'a host certificate': (client) =>
+      client.call(methods.sign, SignRequest.fromPartial({ actor: 'host-1', publicKey: KEY, purpose: Purpose.HOST })),
+  },
+  exec: { 'a command with a secret': runs },
   fetch: {
     'a value': (client) =>
       client.call(methods.fetch, FetchRequest.fromPartial({ route: 'npm-publish', actor: 'agt-m1' })),
@@ -29,6 +36,43 @@ const RELEASES: Partial<Record<MethodName, Readonly<Record<string, (client: Clie
       client.call(methods.fetch, FetchRequest.fromPartial({ route: 'npm-by-tool', actor: 'agt-m3' })),
   },
 };
+const HOSTS = `hosts:
+  - { name: host-1, host_certificate: { principals: [host-1.test], callers: [{ uid: ${uid} }] } }
+`;
+const RUNS = `  - id: runs
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M0, data_class: synthetic }
+    location: { prod: { mount: platform, path: of/runs, fields: [a] } }
+    exec_capable: true
+    inject: [{ field: a, env: TOKEN }]
+    actors: [agt-m1]
+`;
+
+/** A command with a secret, by the client: its stream is its own. */
+async function runs(): Promise<void> {
+  const result = await cli('exec', '--actor', 'agt-m1', '--route', 'runs', '--json', '--', 'true');
+  if (result.code === 0) return;
+  const { error } = JSON.parse(result.stdout) as { error: { reason: string; message: string; ledger_seq: unknown } };
+  throw Object.assign(new Error(error.message), {
+    reason: error.reason,
+    details: { ledgerSeq: String(error.ledger_seq) },
+  });
+}
+
+interface Refusal extends Error {
+  readonly reason: string;
+  readonly details: { readonly ledgerSeq?: string };
+}
+
+const refusal = (asked: Promise<unknown>): Promise<Refusal> =>
+  asked.then(
+    () => {
+      throw new Error('it was not refused');
+    },
+    (error: Refusal) => error,
+  );
+
 const RELEASES_NOTHING: readonly MethodName[] = [
   'getAuthorities',
   'listActors',
@@ -48,7 +92,7 @@ const RELEASES_NOTHING: readonly MethodName[] = [
 let daemon: RunningDaemon;
 let client: Client;
 beforeAll(async () => {
-  daemon = await startDaemon({ house: houseWith({}) });
+  daemon = await startDaemon({ house: houseWith({ inventory: `${INVENTORY}${HOSTS}`, routes: `${ROUTES}${RUNS}` }) });
   client = await Client.open(daemon.socket);
 });
 afterAll(async () => {
@@ -93,12 +137,12 @@ describe('under a lockdown', () => {
   });
 
   test.each(ways)('%s is refused, and the refusal is recorded', async (_, kind, ask) => {
-    const error = await refusalOf(ask(client));
+    const error = await refusal(ask(client));
     expect(error).toMatchObject({ reason: 'locked_down', message: expect.stringContaining('locked this daemon down') });
     const [record] = (await records(daemon.house, { reason: 'locked_down' })).slice(-1);
     expect(record).toMatchObject({
       outcome: 'refused',
-      kind: expect.stringMatching(kind === 'fetch' ? /^fetch$/ : /^(sign|issue)$/),
+      kind: expect.stringMatching(kind === 'fetch' ? /^fetch$/ : /^(sign|issue|host|exec_start)$/),
     });
     expect(String(record?.seq)).toBe(error.details.ledgerSeq);
   });
@@ -109,12 +153,32 @@ describe('under a lockdown', () => {
     expect(await refusalOf(client.sign({ actor: 'agt-foreign' }))).toMatchObject({ reason: 'caller_not_allowed' });
   });
 
+  test('a command that runs already goes on to its end', async () => {
+    await cli('lockdown', '--lift');
+    const command = [
+      '--actor',
+      'agt-m1',
+      '--route',
+      'runs',
+      '--',
+      'sh',
+      '-c',
+      'echo begun; read -r word; echo "$word"',
+    ];
+    const running = start(daemon, command, { stdin: 'open' });
+    await running.saw('begun');
+    expect((await cli('lockdown')).code).toBe(0);
+    running.child.stdin?.end('and ended\n');
+    const { code, stdout } = await running.ended;
+    expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: 'begun\nand ended\n' });
+  });
+
   test('a restart keeps it, and lifting it ends it', async () => {
     client.close();
     await daemon.stop('SIGKILL');
     daemon = await startDaemon({ house: daemon.house });
     client = await Client.open(daemon.socket);
-    for (const [, , ask] of ways) expect(await refusalOf(ask(client))).toMatchObject({ reason: 'locked_down' });
+    for (const [, , ask] of ways) expect(await refusal(ask(client))).toMatchObject({ reason: 'locked_down' });
     expect(await client.health('release')).toBe('NOT_SERVING');
     expect((await cli('lockdown', '--lift')).stdout).toMatch(/^the lockdown is lifted · ledger \d+\n$/);
     for (const [, , ask] of ways) await ask(client);
