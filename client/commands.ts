@@ -708,12 +708,12 @@ export const COMMANDS: readonly Command[] = [
       'Lifting an actor lets it ask again; its certificates that were revoked stay so until their serials are lifted.',
     ],
     examples: [
-      { run: 'warden revoke --actor agt-deploy --dry-run', says: 'what would be taken back' },
+      { run: 'warden revoke --actor agt-ci --dry-run', says: 'what would be taken back' },
       {
-        run: 'warden revoke --actor agt-deploy --reason "laptop stolen, INC-9"',
+        run: 'warden revoke --actor agt-ci --reason "laptop stolen, INC-9"',
         says: 'nothing new, and all of it back',
       },
-      { run: 'warden revoke --lift --actor agt-deploy', says: 'it may ask again' },
+      { run: 'warden revoke --lift --actor agt-ci', says: 'it may ask again' },
     ],
     load: () => online('revoke'),
   },

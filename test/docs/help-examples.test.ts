@@ -19,6 +19,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'ssh-config': 'test/agent/ssh-config.test.ts',
   mcp: 'test/mcp, by a client of the protocol',
   'double materialize': 'test/doubles',
+  'ca roll': 'test/revocation/ca-roll.test.ts',
+  'host-cert': 'test/revocation/host-cert.test.ts',
+  'known-hosts': 'test/revocation/host-cert.test.ts',
   'posture promote': 'test/posture/promote.test.ts, at a terminal',
   demo: 'test/cli/demo.test.ts',
 };
@@ -94,6 +97,25 @@ const ROWS: readonly Row[] = [
     typed: atTerminal,
     prints: /^break-glass is open until /,
   },
+  { run: 'warden revoke --actor agt-ci --dry-run', prints: /^would revoke \d+ certificates? still valid\n/ },
+  {
+    run: 'warden revoke --actor agt-ci --reason "laptop stolen, INC-9"',
+    typed: (run) => `${run}; warden sign agt-ci --pubkey ci.pub 2>&1 | grep why`,
+    prints: /^revoked \d+ certificates? still valid · ledger \d+\n(?:.*\n)+ {2}why: actor_revoked /,
+  },
+  { run: 'warden revoke --lift --actor agt-ci', prints: /^lifted · ledger \d+\n$/ },
+  {
+    run: 'warden krl -o revoked.krl',
+    typed: (run) => `${run} && ssh-keygen -Q -l -f revoked.krl`,
+    prints: /# KRL version/,
+  },
+  { run: 'warden krl --push --login root', prints: /^ {2}the inventory has no hosts\n$/ },
+  {
+    run: 'warden lockdown --reason "agent host compromised, INC-9"',
+    typed: (run) => `${run}; warden sign adm-example 2>&1 | grep why`,
+    prints: /^locked down since (?:.*\n)+ {2}why: locked_down /,
+  },
+  { run: 'warden lockdown --lift', prints: /^the lockdown is lifted · ledger \d+\n$/ },
   {
     run: 'warden registry build --out registry_snapshot.json',
     prints: /^registry_snapshot\.json: 3 actors, 6 subjects/,
