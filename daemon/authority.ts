@@ -3,16 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Snapshot } from '../src/config/snapshot.ts';
 import { openDevSession } from '../src/doubles/openbao/dev-session.ts';
 import { WardenError } from '../src/kernel/errors.ts';
-import { connectOpenBao } from '../src/openbao/connect.ts';
-import { createLogin } from '../src/openbao/login.ts';
 import type { OpenBaoSession } from '../src/openbao/session.ts';
-import { Tokens } from '../src/openbao/tokens.ts';
 import type { CertificateAuthority } from '../src/signing/certificate-authority.ts';
 import { loadAuthority } from '../src/signing/load-authority.ts';
 import { OpenBaoAuthority, readPinnedKey } from '../src/signing/openbao-authority.ts';
 import { checkAuthorityPosture } from '../src/signing/posture-rule.ts';
 import { loadSyntheticAuthority } from '../src/signing/synthetic-authority.ts';
-import { native } from '../src/unix/native.ts';
+import type { OpenBaoLink } from './openbao-link.ts';
 
 export interface AuthorityDeps {
   readonly stateDir: string;
@@ -34,9 +31,13 @@ function basis({ settings, actors }: Snapshot): unknown {
 }
 
 /** @throws WardenError config_invalid | posture_forbids | ca_unavailable */
-export async function chooseAuthority(snapshot: Snapshot, deps: AuthorityDeps): Promise<CertificateAuthority> {
+export async function chooseAuthority(
+  snapshot: Snapshot,
+  link: OpenBaoLink | null,
+  deps: AuthorityDeps,
+): Promise<CertificateAuthority> {
   const { posture, backend, ca } = snapshot.settings;
-  if (backend === 'openbao') return posture === 'dev' ? devOpenBao(snapshot, deps) : realOpenBao(snapshot, deps);
+  if (backend === 'openbao') return posture === 'dev' ? devOpenBao(snapshot, deps) : realOpenBao(snapshot, link, deps);
   // In dev, a CA that the config folder holds must be labelled synthetic; where there is none, one is made.
   if (posture === 'dev' && ca.key.startsWith('/') && !existsSync(ca.key)) {
     return loadSyntheticAuthority(deps.stateDir, deps.uid);
@@ -45,22 +46,19 @@ export async function chooseAuthority(snapshot: Snapshot, deps: AuthorityDeps): 
   return loadAuthority(ca, { posture, uid, credentialsDirectory, agentSocket });
 }
 
-async function realOpenBao({ settings }: Snapshot, { uid }: AuthorityDeps): Promise<CertificateAuthority> {
-  const { openbao, posture } = settings;
-  const login = openbao?.login ?? null;
-  if (openbao === undefined || openbao === null || login === null) {
+async function realOpenBao(
+  { settings }: Snapshot,
+  link: OpenBaoLink | null,
+  { uid }: AuthorityDeps,
+): Promise<CertificateAuthority> {
+  const { openbao = null, posture } = settings;
+  if (openbao === null || link === null || link.tokens === null) {
     throw new WardenError('config_invalid', 'signing through OpenBao needs openbao.login');
   }
   const caKey = await readPinnedKey(openbao.ssh.ca_public_key, uid);
   checkAuthorityPosture(posture, [{ comment: caKey.comment, state: 'current' }]);
-  const client = connectOpenBao({
-    settings: openbao,
-    login,
-    acceptDoubles: posture !== 'prod',
-    peerUidOf: (fd) => native().peerCredentials(fd).uid,
-  });
-  const session: OpenBaoSession = { client, tokens: new Tokens({ login: createLogin(login, client), client }) };
-  return new OpenBaoAuthority({ session, ssh: openbao.ssh, caKey });
+  const session: OpenBaoSession = { client: link.client, tokens: link.tokens };
+  return new OpenBaoAuthority({ session, ssh: openbao.ssh, caKey, shared: true });
 }
 
 /** The dev posture's: the engine is a double in this process, and signs with the synthetic CA of the state folder. */

@@ -8,13 +8,8 @@ import { realCommandFiles } from '../src/access/real-command-files.ts';
 import { createSyntheticStore } from '../src/access/synthetic-store.ts';
 import type { OpenBaoSettings, Snapshot } from '../src/config/snapshot.ts';
 import { materializeDoubles } from '../src/doubles/materialize.ts';
-import type { OpenBaoClient } from '../src/openbao/client.ts';
-import { connectOpenBao } from '../src/openbao/connect.ts';
-import { createLogin } from '../src/openbao/login.ts';
-import type { TokenSource } from '../src/openbao/token-source.ts';
-import { Tokens } from '../src/openbao/tokens.ts';
-import { native } from '../src/unix/native.ts';
 import { procConfinement } from './confinement.ts';
+import type { OpenBaoLink } from './openbao-link.ts';
 import { chooseRunner } from './runner/choose.ts';
 
 export interface LaneDeps {
@@ -25,14 +20,6 @@ export interface LaneDeps {
   readonly spawner: string | null;
 }
 
-/** Lanes, and what the daemon needs to hand them over to the next world. */
-export interface BuiltLanes extends Lanes {
-  readonly openbao: OpenBaoClient | null;
-  /** The daemon's own login; null where no route needs it. */
-  readonly tokens: TokenSource | null;
-  close(): Promise<void>;
-}
-
 /** Synthetic values are stable within one run, and others in the next. */
 const SEED = randomBytes(16).toString('hex');
 const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin'];
@@ -40,20 +27,17 @@ const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin'];
 /** The ways to secrets that a snapshot asks for; those of the former one where nothing of theirs changed. */
 export function chooseLanes(
   snapshot: Snapshot,
-  former: { snapshot: Snapshot; lanes: BuiltLanes } | null,
+  former: { snapshot: Snapshot; lanes: Lanes; openbao: OpenBaoLink | null } | null,
+  openbao: OpenBaoLink | null,
   deps: LaneDeps,
-): BuiltLanes {
-  if (former !== null && isDeepStrictEqual(basis(former.snapshot), basis(snapshot))) return former.lanes;
-  return snapshot.settings.posture === 'dev' ? devLanes(snapshot, deps) : realLanes(snapshot, deps);
+): Lanes {
+  if (former?.openbao === openbao && isDeepStrictEqual(basis(former.snapshot), basis(snapshot))) return former.lanes;
+  return snapshot.settings.posture === 'dev' ? devLanes(snapshot, deps) : realLanes(snapshot, openbao, deps);
 }
 
 /** What the lanes hang on. */
 function basis(snapshot: Snapshot): unknown {
-  return [snapshot.settings.posture, snapshot.settings.openbao ?? null, needsLogin(snapshot), hasTools(snapshot)];
-}
-
-function needsLogin({ routes }: Snapshot): boolean {
-  return [...routes.values()].some((route) => route.as === 'daemon');
+  return [snapshot.settings.posture, snapshot.settings.openbao ?? null, hasTools(snapshot)];
 }
 
 function hasTools({ routes }: Snapshot): boolean {
@@ -61,7 +45,7 @@ function hasTools({ routes }: Snapshot): boolean {
 }
 
 /** Opens no connection, and no program but a double is in reach of a bare name. */
-function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): BuiltLanes {
+function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Lanes {
   const doubles = join(stateDir, 'doubles');
   if (hasTools(snapshot)) materializeDoubles(doubles, { seed: SEED });
   return {
@@ -70,25 +54,13 @@ function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Bui
     commandFiles: realCommandFiles,
     confinement: procConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
-    openbao: null,
-    tokens: null,
-    close: async () => {},
   };
 }
 
-function realLanes(snapshot: Snapshot, { uid, spawner }: LaneDeps): BuiltLanes {
+function realLanes(snapshot: Snapshot, link: OpenBaoLink | null, { uid, spawner }: LaneDeps): Lanes {
   const { posture, openbao = null } = snapshot.settings;
-  const client = openbao === null ? null : connectTo(openbao, posture !== 'prod');
-  const login = openbao?.login ?? null;
-  const tokens =
-    client !== null && login !== null && needsLogin(snapshot)
-      ? new Tokens({ login: createLogin(login, client), client })
-      : null;
   return {
-    store:
-      client === null || openbao === null
-        ? null
-        : createOpenBaoStore({ client, tokens, tier: openbao.tier ?? posture }),
+    store: link === null || openbao === null ? null : createOpenBaoStore({ ...link, tier: openbao.tier ?? posture }),
     tools: createToolRunner({
       ...ownIds(uid),
       path: SYSTEM_PATH,
@@ -97,18 +69,7 @@ function realLanes(snapshot: Snapshot, { uid, spawner }: LaneDeps): BuiltLanes {
     commandFiles: realCommandFiles,
     confinement: procConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
-    openbao: client,
-    tokens,
-    async close() {
-      await tokens?.close();
-      await client?.close();
-    },
   };
-}
-
-function connectTo(settings: OpenBaoSettings, acceptDoubles: boolean): OpenBaoClient {
-  const { login } = settings;
-  return connectOpenBao({ settings, login, acceptDoubles, peerUidOf: (fd) => native().peerCredentials(fd).uid });
 }
 
 /** Which OpenBao a tool speaks to is ours to say. */

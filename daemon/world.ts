@@ -8,7 +8,8 @@ import { createSyntheticDecisionPoint, type SyntheticDecisionPoint } from '../sr
 import { buildRegistry } from '../src/registry/snapshot.ts';
 import { native } from '../src/unix/native.ts';
 import { chooseAuthority, sameAuthority } from './authority.ts';
-import { type BuiltLanes, chooseLanes } from './lanes.ts';
+import { chooseLanes } from './lanes.ts';
+import { chooseOpenBaoLink, type OpenBaoLink } from './openbao-link.ts';
 
 export interface WorldDeps {
   readonly stateDir: string;
@@ -22,8 +23,8 @@ export interface WorldDeps {
 
 /** A world, and what the daemon needs to hand it over to the next one. */
 export interface BuiltWorld extends World {
-  readonly lanes: BuiltLanes;
   readonly syntheticPoint: SyntheticDecisionPoint | null;
+  readonly openbao: OpenBaoLink | null;
 }
 
 /**
@@ -32,20 +33,33 @@ export interface BuiltWorld extends World {
  * @throws WardenError config_invalid | posture_forbids | ca_unavailable
  */
 export async function buildWorld(snapshot: Snapshot, former: BuiltWorld | null, deps: WorldDeps): Promise<BuiltWorld> {
+  const openbao = chooseOpenBaoLink(snapshot, former);
+  try {
+    return await buildAround(openbao, snapshot, former, deps);
+  } catch (thrown) {
+    if (openbao !== former?.openbao) await openbao?.close();
+    throw thrown;
+  }
+}
+
+async function buildAround(
+  openbao: OpenBaoLink | null,
+  snapshot: Snapshot,
+  former: BuiltWorld | null,
+  deps: WorldDeps,
+): Promise<BuiltWorld> {
   const { settings } = snapshot;
   const keepsPolicy = former !== null && isDeepStrictEqual(gateBasis(former.snapshot), gateBasis(snapshot));
   const authority =
     former !== null && sameAuthority(former.snapshot, snapshot)
       ? former.authority
-      : await chooseAuthority(snapshot, deps);
-  if (former !== null && keepsPolicy) {
-    return { ...former, snapshot, authority, lanes: chooseLanes(snapshot, former, deps) };
-  }
+      : await chooseAuthority(snapshot, openbao, deps);
+  const lanes = chooseLanes(snapshot, former, openbao, deps);
+  if (former !== null && keepsPolicy) return { ...former, snapshot, authority, openbao, lanes };
   const syntheticPoint = settings.posture === 'dev' && settings.policy.enabled ? synthetic(snapshot) : null;
   const gate = settings.policy.enabled ? chooseGate(snapshot, syntheticPoint, deps) : null;
   const claims = chooseClaims(snapshot, deps);
-  // Last, since a login begins with it: what can fail has not.
-  return { snapshot, authority, syntheticPoint, gate, claims, lanes: chooseLanes(snapshot, former, deps) };
+  return { snapshot, authority, syntheticPoint, gate, claims, openbao, lanes };
 }
 
 /**
@@ -68,7 +82,8 @@ export async function leaveWorld(former: BuiltWorld, next: BuiltWorld | null): P
   if (former.gate !== next?.gate) await former.gate?.close();
   if (former.claims !== next?.claims) await former.claims?.close();
   if (former.authority !== next?.authority) await former.authority.close();
-  if (former.lanes !== next?.lanes) await former.lanes.close();
+  // After both that stand on it.
+  if (former.openbao !== next?.openbao) await former.openbao?.close();
 }
 
 function chooseGate({ settings }: Snapshot, point: SyntheticDecisionPoint | null, { clock }: WorldDeps): Gate {

@@ -27,6 +27,8 @@ export interface OpenBaoAuthorityOptions {
   readonly ssh: Pick<SshEngineSettings, 'mount' | 'roles' | 'host_role'>;
   /** The CA's key as pinned; its comment says whether it is synthetic. */
   readonly caKey: PublicKey;
+  /** True: somebody else uses the session, too, and ends it. */
+  readonly shared?: boolean;
 }
 
 const Signed = z.object({ signed_key: z.string().max(65_536) });
@@ -95,8 +97,9 @@ export class OpenBaoAuthority implements CertificateAuthority {
     this.#options.session.tokens.retry();
   }
 
-  close(): Promise<void> {
-    return closeSession(this.#options.session);
+  async close(): Promise<void> {
+    const { session, shared = false } = this.#options;
+    if (!shared) await closeSession(session);
   }
 }
 

@@ -1,6 +1,8 @@
+import { rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { makeCaKey } from '../support/ca-key.ts';
 import { json, warden } from '../support/cli.ts';
 import { makeHouse, type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { countingProxy, devServer } from '../support/openbao.ts';
@@ -111,6 +113,56 @@ openbao:
     expect(await daemon.stop()).toBe(0);
     expect(proxy.seen.at(-1)).toBe('POST /v1/auth/token/revoke-self 204');
   });
+});
+
+test('signing and routes share one login, which no reload of either ends', async () => {
+  const real = await devServer();
+  cleanups.add(real.stop);
+  const proxy = await countingProxy(real.address);
+  cleanups.add(proxy.close);
+  const { caKey } = await furnish(real);
+  await real.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
+  await real.ok('POST', 'platform-test/data/word', { data: { word: 'canary-of-the-link' } });
+  const yaml = (backend: string) => `version: 1
+posture: test
+backend: ${backend}
+openbao: { address: "${proxy.address}", tier: test, login: { method: token_file, token_file: token } }
+`;
+  const routes = (title: string) => `version: 1
+routes:
+  - id: word
+    title: ${title}
+    owner: openbao
+    lane: openbao-kv
+    as: daemon
+    secret: { required_maturity: M0, data_class: synthetic }
+    location: { test: { mount: platform-test, path: word, fields: [word] } }
+    fetch_capable: true
+    actors: [agt-test]
+`;
+  const files = { token: real.rootToken, 'ca.pub': caKey, 'routes.yaml': routes('one') };
+  const { house, ask, key } = await begin(yaml('openbao'), files);
+  const both = async (): Promise<void> => {
+    const signed = await ask('sign', 'agt-test', '--pubkey', `${key}.pub`);
+    expect(signed.code, signed.stdout + signed.stderr).toBe(0);
+    const fetched = await ask('fetch', 'word', '--actor', 'agt-test');
+    expect(fetched.stdout, fetched.stderr).toContain('canary-of-the-link');
+  };
+  const logins = () => proxy.seen.filter((line) => line.includes('lookup-self')).length;
+  await both();
+  await writeFile(join(house.config, 'routes.yaml'), routes('two'), { mode: 0o600 });
+  expect((await ask('reload')).code).toBe(0);
+  await both();
+  expect(logins()).toBe(1);
+  // A key in a file signs from here on; the route still goes to OpenBao, by the same login.
+  rmSync(join(house.config, 'ca_ed25519'));
+  rmSync(join(house.config, 'ca_ed25519.pub'), { force: true });
+  makeCaKey(join(house.config, 'ca_ed25519'), 'ca-test');
+  await writeFile(join(house.config, 'warden.yaml'), yaml('local'), { mode: 0o600 });
+  const reloaded = await ask('reload');
+  expect(reloaded.code, reloaded.stdout + reloaded.stderr).toBe(0);
+  await both();
+  expect(logins()).toBe(1);
 });
 
 test('a pinned key that is not there keeps the daemon from starting, and says which', async () => {
