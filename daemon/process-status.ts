@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import type { ProcessStatus } from '../src/rpc/generated/warden/v1/warden.ts';
 import { native } from '../src/unix/native.ts';
+import { terminalsWork } from '../src/unix/terminals.ts';
 
 /** What does not change while the process runs: to be read once. */
 export async function processStatus(): Promise<ProcessStatus> {
@@ -13,7 +13,7 @@ export async function processStatus(): Promise<ProcessStatus> {
     dumpable: native().dumpable() !== 0,
     coreLimit: coreLimit(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
     pidfd: holdsByPidfd(),
-    terminals: isThere('node-pty'),
+    terminals: terminalsWork(),
   };
 }
 
@@ -29,13 +29,4 @@ function holdsByPidfd(): boolean {
   if (typeof fd !== 'number') return false;
   kernel.close(fd);
   return true;
-}
-
-function isThere(module: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(module);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
 import { native } from '../../src/unix/native.ts';
+import { terminalsWork } from '../../src/unix/terminals.ts';
 import type { MachineFacts, SystemdFacts } from './judge-machine.ts';
 
 /** The kernel's numbers of the namespaces that the machine begins with (include/linux/proc_ns.h). */
@@ -17,7 +17,7 @@ export async function gatherMachine(daemonPid: number | null): Promise<MachineFa
     kernel: release(),
     node: process.version,
     koffi: loads(() => native()),
-    nodePty: daemonPid !== null ? null : loads(() => createRequire(import.meta.url).resolve('node-pty')),
+    terminals: daemonPid !== null ? null : terminalsWork(),
     container: containerOf(namespace('pid'), namespace('user')),
     systemd: existsSync('/run/systemd/system') ? await systemd(daemonPid) : null,
   };

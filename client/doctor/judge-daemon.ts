@@ -88,11 +88,11 @@ function judgeProcess(process: ProcessStatus | undefined): Check[] {
         ),
     ok('daemon.node', `runs on Node ${node}`),
     terminals
-      ? ok('terminals', 'commands can be given a terminal (node-pty)')
+      ? ok('terminals', 'commands can be given a terminal')
       : note(
           'terminals',
-          'node-pty is missing: commands get pipes, no terminal',
-          'npm install, with python3, make and g++ there',
+          'it can open no terminal: commands get pipes',
+          'mount devpts at /dev/pts, and install util-linux (setsid)',
         ),
   ];
 }

@@ -7,7 +7,7 @@ export interface MachineFacts {
   readonly node: string;
   readonly koffi: boolean;
   /** Null where a daemon answered, which says it of itself. */
-  readonly nodePty: boolean | null;
+  readonly terminals: boolean | null;
   /** Whether this process shares pid and user namespace with pid 1 of the machine as it sees it. */
   readonly container: 'none' | 'pid' | 'user' | 'both';
   readonly systemd: SystemdFacts | null;
@@ -32,15 +32,15 @@ const NOTIFY_RELOAD = 253;
 /** The machine under the daemon. */
 export function judgeMachine(facts: MachineFacts): Check[] {
   const terminals =
-    facts.nodePty === null
+    facts.terminals === null
       ? []
-      : facts.nodePty
-        ? [ok('terminals', 'commands can be given a terminal (node-pty)')]
+      : facts.terminals
+        ? [ok('terminals', 'commands can be given a terminal')]
         : [
             note(
               'terminals',
-              'node-pty is missing: exec gives no terminal',
-              'npm install, with python3, make and g++ there',
+              'no terminal can be opened here: exec gives pipes',
+              'mount devpts at /dev/pts, and install util-linux (setsid)',
             ),
           ];
   return [

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { WardenError } from '../../src/kernel/errors.ts';
+import { TOOL_FOLDERS } from '../../src/unix/terminals.ts';
 import type { Tools } from './chain.ts';
-
-const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin'];
 
 let found: Tools | null = null;
 
@@ -19,9 +18,9 @@ export function tools(): Tools {
 }
 
 function find(name: string): string {
-  const path = FOLDERS.map((folder) => `${folder}/${name}`).find((candidate) => existsSync(candidate));
+  const path = TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find((candidate) => existsSync(candidate));
   if (path !== undefined) return path;
-  throw new WardenError('route_unusable', `commands cannot be started: ${name} is not in ${FOLDERS.join(', ')}`, {
+  throw new WardenError('route_unusable', `commands cannot be started: ${name} is not in ${TOOL_FOLDERS.join(', ')}`, {
     hint: 'install util-linux and coreutils',
   });
 }

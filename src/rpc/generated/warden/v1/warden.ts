@@ -493,7 +493,7 @@ export interface ProcessStatus {
   coreLimit: bigint;
   /** Callers are held by pidfd (Linux 5.3), else by their start time. */
   pidfd: boolean;
-  /** Commands can be given a terminal: node-pty is there. */
+  /** Commands can be given a terminal: /dev/ptmx opens, and setsid is there. */
   terminals: boolean;
 }
 
