@@ -9,6 +9,8 @@ export interface RunnerCalls {
   /** Makes the slave of a pseudo-terminal usable and opens it, close-on-exec, with UTF-8 erase. */
   openSlave(master: number): number;
   windowSize(master: number, columns: number, rows: number): void;
+  /** The wait status of a child that has been reaped, by its pidfd; null before Linux 6.15. */
+  waitStatus(pidfd: number): number | null;
   /** Marks those above 2 close-on-exec. One that is closed meanwhile is left out. */
   sealDescriptors(descriptors: readonly number[]): void;
 }
@@ -25,6 +27,10 @@ const TCSETS = 0x5402;
 const TIOCSWINSZ = 0x5414;
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
+const PIDFD_GET_INFO = 0xc040ff0b;
+const PIDFD_INFO_EXIT = 8n;
+/** struct pidfd_info as it was first; the exit code is its last member. */
+const PIDFD_INFO_BYTES = 64;
 const TERMIOS_BYTES = 64;
 const IUTF8 = 0x4000;
 
@@ -67,6 +73,12 @@ function bind(koffi: Koffi): RunnerCalls {
       size.writeUInt16LE(rows, 0);
       size.writeUInt16LE(columns, 2);
       must('ioctl(TIOCSWINSZ)', ioctl(master, TIOCSWINSZ, size));
+    },
+    waitStatus(pidfd) {
+      const info = Buffer.alloc(PIDFD_INFO_BYTES);
+      info.writeBigUInt64LE(PIDFD_INFO_EXIT, 0);
+      const known = ioctl(pidfd, PIDFD_GET_INFO, info) === 0 && (info.readBigUInt64LE(0) & PIDFD_INFO_EXIT) !== 0n;
+      return known ? info.readInt32LE(PIDFD_INFO_BYTES - 4) : null;
     },
     sealDescriptors(descriptors) {
       for (const fd of descriptors) {

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Identity } from '../../src/access/become.ts';
 import type { CommandEnd, Terminal } from '../../src/access/command-runner.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
+import { native } from '../../src/unix/native.ts';
 import type { CallerProcess } from './caller-process.ts';
 import { runnerCalls } from './calls.ts';
 import { chain } from './chain.ts';
@@ -79,7 +80,7 @@ export async function launch(request: Launch, valueFiles: ValueFiles): Promise<L
       feed(fd, value);
     }
     const terminal = request.terminal !== null;
-    const exit = exitOf(child, () => {
+    const exit = exitOf(child, pid, () => {
       files?.remove();
       endWhatIsLeft(pid);
     });
@@ -227,13 +228,24 @@ function notStarted(cause: unknown): WardenError {
   return new WardenError('route_unusable', `the command could not be started (${code ?? 'unknown'})`, { cause });
 }
 
-function exitOf(child: ChildProcess, then: () => void): Promise<CommandEnd> {
+function exitOf(child: ChildProcess, pid: number, then: () => void): Promise<CommandEnd> {
+  const pidfd = native().pidfdOpen(pid);
   return new Promise((resolve) => {
     child.once('exit', (exitCode, signal) => {
       then();
-      resolve(signal === null ? { exitCode, signal: null } : { exitCode: null, signal });
+      const status = typeof pidfd === 'number' ? runnerCalls().waitStatus(pidfd) : null;
+      if (typeof pidfd === 'number') native().close(pidfd);
+      resolve(
+        signal === null ? { exitCode: byRealTimeSignal(status) ?? exitCode, signal: null } : { exitCode: null, signal },
+      );
     });
   });
+}
+
+/** Node knows no name for these and calls such an end exit code 0. It becomes what a shell makes of it. */
+function byRealTimeSignal(status: number | null): number | null {
+  const signal = (status ?? 0) & 0x7f;
+  return signal === 0 ? null : 128 + signal;
 }
 
 /** Writes all of it as it is read, then closes; a command that does not read it misses it. */

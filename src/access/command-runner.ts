@@ -36,6 +36,7 @@ export interface CommandStart {
 
 /** How a command ended. Exactly one of the two is not null. */
 export interface CommandEnd {
+  /** Also 128 and the number for a real-time signal, which has no name. */
   readonly exitCode: number | null;
   /** `SIGTERM` and the like. */
   readonly signal: NodeJS.Signals | null;

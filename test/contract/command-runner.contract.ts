@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -109,6 +109,14 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
           expect(constants.signals[end.signal ?? 'SIGHUP']).toBe(number);
         }
       });
+    });
+
+    const [major = 0, minor = 0] = release().split('.').map(Number);
+    test.runIf(major > 6 || (major === 6 && minor >= 15))('by a real-time signal, which Node cannot name', async () => {
+      for (const number of [34, 64]) {
+        expect((await run(`kill -${number} $$`)).end).toEqual({ exitCode: 128 + number, signal: null });
+      }
+      expect((await run('exit 0')).end).toEqual({ exitCode: 0, signal: null });
     });
 
     describe('what it has', () => {
