@@ -10,6 +10,12 @@ export const procConfinement: ConfinementReader = {
   of: (pid) => (pid > 0 ? read(String(pid)) : null),
 };
 
+/**
+ * Where wardend-spawner starts the commands: outside the sandbox that the daemon itself is in, so that a caller must
+ * not be held by anything that the first process is not held by.
+ */
+export const spawnedConfinement: ConfinementReader = { ...procConfinement, own: () => read('1') ?? unreadable() };
+
 function read(pid: string): Confinement | null {
   const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'utf8'));
   if (status === null) return null;

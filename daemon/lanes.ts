@@ -8,7 +8,7 @@ import { realCommandFiles } from '../src/access/real-command-files.ts';
 import { createSyntheticStore } from '../src/access/synthetic-store.ts';
 import type { OpenBaoSettings, Snapshot } from '../src/config/snapshot.ts';
 import { materializeDoubles } from '../src/doubles/materialize.ts';
-import { procConfinement } from './confinement.ts';
+import { procConfinement, spawnedConfinement } from './confinement.ts';
 import type { OpenBaoLink } from './openbao-link.ts';
 import { chooseRunner } from './runner/choose.ts';
 
@@ -52,7 +52,7 @@ function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Lan
     store: createSyntheticStore(SEED),
     tools: createToolRunner({ ...ownIds(uid), path: [doubles, ...SYSTEM_PATH], env: {} }),
     commandFiles: realCommandFiles,
-    confinement: procConfinement,
+    confinement: spawner === null ? procConfinement : spawnedConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
   };
 }
@@ -67,7 +67,7 @@ function realLanes(snapshot: Snapshot, link: OpenBaoLink | null, { uid, spawner 
       env: openbao === null ? {} : toolEnvironment(openbao),
     }),
     commandFiles: realCommandFiles,
-    confinement: procConfinement,
+    confinement: spawner === null ? procConfinement : spawnedConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
   };
 }

@@ -227,6 +227,28 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(records[1]?.user_reason).toBe('LoadCredential=db-password of app.service');
     });
 
+    test('warden exec runs a command as its caller, in the spawner’s unit and outside the daemon’s sandbox', () => {
+      expect(said.code('exec'), said.out('exec')).toBe(7);
+      expect(said.out('exec').trim().split('\n')).toEqual([
+        'tester',
+        said.out('exec-hash').trim(),
+        'NoNewPrivs:\t0',
+        'Seccomp:\t0',
+        expect.stringMatching(/wardend-spawner\.service/),
+      ]);
+    });
+
+    test.each([
+      ['no-new-privileges', 'no_new_privs'],
+      ['few-capabilities', 'fewer capabilities'],
+      ['own-tmp', 'another mnt namespace'],
+    ])('warden exec is no way out of a sandbox: %s', (step, why) => {
+      expect(said.code('unconfined'), said.out('unconfined-said')).toBe(0);
+      expect(said.code(step)).toBe(1);
+      expect(said.out(`${step}-said`)).toMatch(/why: caller_confined/);
+      expect(said.out(`${step}-said`)).toContain(why);
+    });
+
     test('the spawner starts on demand, and answers the user of wardend alone, root neither', () => {
       expect(said.out('knock-tester')).toMatch(/PermissionError/);
       expect(said.out('knock-root')).toMatch(/^(b''|ConnectionResetError)\n$/);

@@ -16,7 +16,7 @@ IFS=: read -ra layers <<< "$LAYERS"
 for layer in "${layers[@]}"; do cp -a "$layer/." "$root/"; done
 
 # The kernel's file systems; its settings can be read in there, not changed.
-mkdir -p "$root"/{proc,sys,dev,run,tmp,srv/out}
+mkdir -p "$root"/{proc,sys,dev,run,tmp,srv/out,srv/changes}
 mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
@@ -51,6 +51,9 @@ printf 'f1e2d3c4b5a697887766554433221100\n' > "$root/etc/machine-id"
 mkdir -p "$root/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\nRateLimitBurst=0\n' > "$root/etc/systemd/journald.conf.d/test.conf"
 
+# What was changed in there, and nothing of what this machine does meanwhile.
+mount --bind "$WORK/mnt/upper" "$root/srv/changes"
+mount -o remount,bind,ro "$root/srv/changes"
 install -m 0755 "$STEPS" "$root/srv/steps"
 mount --bind "$WORK/out" "$root/srv/out"
 cat > "$root/etc/systemd/system/steps.service" <<UNIT

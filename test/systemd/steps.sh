@@ -20,7 +20,12 @@ until_holds() {
 }
 as_tester() { setpriv --reuid=tester --regid=tester --init-groups env HOME=/home/tester USER=tester "$@"; }
 as_warden() { setpriv --reuid=warden --regid=warden --clear-groups env HOME=/ "$@"; }
-traces() { find /etc /var /usr/local /home /run -xdev \( -path /run/systemd -o -path /run/log -o -path /run/user \) -prune -o -print | sort; cat /etc/passwd /etc/group; }
+traces() {
+  # Folders of this machine appear there as soon as something in them is touched.
+  find /srv/changes \( -not -type d -o -path '*warden*' \) | sort
+  find /etc/systemd/system /run -xdev \( -path /run/systemd -o -path /run/log -o -path /run/user \) -prune -o -print | sort
+  cat /etc/passwd /etc/group
+}
 property() { systemctl show "$2" -P "$1"; }
 generation() { warden status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).snapshot.generation'; }
 journal() { journalctl -u "${1:-wardend.service}" -o cat --no-pager; }
@@ -152,6 +157,25 @@ step ask-root python3 /tmp/ask.py 3333/unit/app.service/db-password
 step ask-nonsense python3 /tmp/ask.py something-else
 step fetch-records warden ledger query --kind fetch --json
 
+# ---- a command with a secret, as its caller and outside the daemon's sandbox
+step exec as_tester warden exec --route app-db --actor agt-tester -- /usr/bin/sh -c \
+  'id -un; printf %s "$DB_PASSWORD" | sha256sum; grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status; grep ^0:: /proc/self/cgroup; exit 7'
+step exec-hash bash -c 'printf %s "$(cat /srv/out/fetch.out)" | sha256sum'
+confined() {
+  unit "$1.service" "User=tester
+SupplementaryGroups=warden
+$2
+Environment=HOME=/home/tester
+StandardOutput=file:/srv/out/$1-said.out
+StandardError=file:/srv/out/$1-said.out
+ExecStart=/usr/local/bin/warden exec --route app-db --actor agt-tester -- /usr/bin/sh -c true"
+  step "$1" systemctl start "$1.service"
+}
+confined unconfined 'Nice=1'
+confined no-new-privileges 'NoNewPrivileges=yes'
+confined few-capabilities 'CapabilityBoundingSet=CAP_SYS_PTRACE'
+confined own-tmp 'PrivateTmp=yes'
+
 # ---- the spawner starts on demand, and answers one user
 cat > /tmp/knock.py <<'PY'
 import socket
@@ -268,6 +292,6 @@ step root-user warden install --user
 systemctl stop tester-manager.service
 rm -f /run/systemd/system/*.service
 
-rm -rf /home/tester/key* /home/tester/.cache /home/tester/.local /home/tester/.config /root/.config
+rm -rf /home/tester/key* /home/tester/.cache /home/tester/.local /home/tester/.config
 traces > /tmp/traces-after
 step traces diff /tmp/traces-before /tmp/traces-after
