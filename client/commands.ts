@@ -281,8 +281,8 @@ export const COMMANDS: readonly Command[] = [
     },
     notes: [
       'Keys are made here, and are never anywhere but in the memory of this process. A certificate is asked for at the first need, with every check and a ledger record, and renewed after two thirds of its life where it was used. It signs logins and nothing else.',
-      'With a COMMAND: for as long as it runs, with SSH_AUTH_SOCK set. Without: until it is stopped; the first line on stdout is for eval. ssh-add -l, -L, -d, -D, -x and -X work; foreign keys are not taken.',
-      '--status: exit code 0 where everything is offered, 1 where something is not, 3 without an agent.',
+      'With a COMMAND: for as long as it runs, with SSH_AUTH_SOCK set. Without: until it is stopped; it prints SSH_AUTH_SOCK=… for a shell, and stays in the foreground. ssh-add -l, -L, -d, -D, -x and -X work; foreign keys are not taken.',
+      '--status asks for what is missing, then tells: exit code 0 where everything is offered, 1 where something is not, 3 without an agent.',
     ],
     examples: [
       { run: 'warden agent --actor adm-example -- ssh bastion-1', says: 'one login, and nothing is left behind' },

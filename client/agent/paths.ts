@@ -6,6 +6,9 @@ import { pathFacts } from '../paths.ts';
 
 type Env = Invocation['env'];
 
+/** Set for a command that has an agent of its own, beside SSH_AUTH_SOCK: `warden ssh-config` leaves it to it. */
+export const AGENT_VARIABLE = 'WARDEN_AGENT_SOCK';
+
 export interface AgentPlace {
   readonly path: string;
   /** The folder has a name in /tmp that anybody could have taken first. */

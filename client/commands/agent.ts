@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { fstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemTimers } from '../../src/kernel/timers.ts';
@@ -12,7 +12,7 @@ import { Askpass } from '../agent/askpass.ts';
 import { DaemonIssuer } from '../agent/daemon-issuer.ts';
 import type { Events } from '../agent/events.ts';
 import { Lock } from '../agent/lock.ts';
-import { type AgentPlace, agentPlace } from '../agent/paths.ts';
+import { AGENT_VARIABLE, type AgentPlace, agentPlace } from '../agent/paths.ts';
 import { Ring } from '../agent/ring.ts';
 import { runCommand } from '../agent/run-command.ts';
 import { AgentServer } from '../agent/server.ts';
@@ -22,6 +22,10 @@ import { connectDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
 import { toShown } from '../report-error.ts';
 
+const LEAST_TTL_SECONDS = 10n;
+/** For messages of the socket. */
+const WHO = { program: 'warden agent', option: '--listen' } as const;
+
 /** An ssh-agent with certificates of wardend: until it is told to stop, or for as long as one command runs. */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out, env } = invocation;
@@ -30,6 +34,13 @@ export async function run(invocation: Invocation): Promise<number> {
   if (args.flag('status')) {
     if (command.length > 0) throw usageError('--status takes no command');
     return showAgentStatus(place.path, out);
+  }
+  const ttl = args.ttlSeconds('ttl');
+  if (ttl !== 0n && ttl < LEAST_TTL_SECONDS) {
+    throw usageError(
+      `--ttl is below ${LEAST_TTL_SECONDS} seconds`,
+      'a certificate must outlive the login that it is for',
+    );
   }
   protect(command.length > 0);
   const events = eventsOf(invocation);
@@ -92,13 +103,24 @@ async function serve(
   server: AgentServer,
   close: (listener: Listener) => Promise<void>,
 ): Promise<number> {
-  const listener = await listen({ path, privateFolder, mode: 0o600, group: null, onConnection: server.accept });
+  const listener = await listen({
+    who: WHO,
+    path,
+    privateFolder,
+    mode: 0o600,
+    group: null,
+    onConnection: server.accept,
+  });
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
   if (out.json) out.object({ event: 'listening', socket: path });
   // What `eval` takes, as from ssh-agent.
   else out.line(`SSH_AUTH_SOCK='${path.replaceAll("'", `'\\''`)}'; export SSH_AUTH_SOCK;`);
+  if (!out.json && !out.quiet && fstatSync(1).isFIFO()) {
+    // Whoever waits for this to end, as `eval "$(warden agent)"` does, waits for ever.
+    out.error('warden agent: it runs until it is stopped: start it with & or as a user unit, and not inside $(...)');
+  }
   await stopped;
   await close(listener);
   return 0;
@@ -116,9 +138,9 @@ async function serveCommand(
   const folder = mkdtempSync(join(parent, 'agent-'));
   try {
     const path = join(folder, 's');
-    const listener = await listen({ path, mode: 0o600, group: null, onConnection: server.accept });
+    const listener = await listen({ who: WHO, path, mode: 0o600, group: null, onConnection: server.accept });
     try {
-      return await runCommand(command, { ...env, SSH_AUTH_SOCK: path });
+      return await runCommand(command, { ...env, SSH_AUTH_SOCK: path, [AGENT_VARIABLE]: path });
     } finally {
       await close(listener);
     }

@@ -1,5 +1,6 @@
 import { WardenError } from '../../src/kernel/errors.ts';
 import type { Host } from '../../src/rpc/generated/warden/v1/warden.ts';
+import { AGENT_VARIABLE } from '../agent/paths.ts';
 import { usageError } from '../args.ts';
 import { clean } from '../output.ts';
 
@@ -19,6 +20,8 @@ const PLAIN_PATH = /^\/[A-Za-z0-9/_.,+@:-]*$/;
 /** With spaces and percent signs, which a quoted word holds and doubles. */
 const QUOTABLE_PATH = /^\/[A-Za-z0-9/_.,+@:% -]*$/;
 const MAX_PURPOSE = 200;
+/** A shell's: without the variable, `test -z` alone is true. */
+const OUTSIDE = `test -z $${AGENT_VARIABLE}`;
 
 /**
  * The file that is included: what `ssh NAME` needs for each host of the inventory, nothing for any other.
@@ -30,14 +33,22 @@ export function renderSshConfig(hosts: readonly Host[], places: Places): string 
   const lines = [
     '# Written by `warden ssh-config --write`, which replaces it. `warden ssh-config --uninstall` takes it away.',
   ];
-  for (const host of hosts) lines.push('', ...blockOf(checked(host), agent, known));
-  const names = hosts.flatMap(namesOf);
-  if (places.warden !== null && names.length > 0) {
-    const exec = `${places.warden} agent --status --quiet --listen ${places.agentSocket}`;
+  for (const host of hosts) lines.push('', ...blockOf(checked(host), known));
+  const names = hosts.flatMap(namesOf).join(',');
+  if (names !== '') {
+    lines.push(
+      '',
+      '# Within `warden agent -- COMMAND` it is the agent of that command.',
+      `Match originalhost ${names} exec "${OUTSIDE}"`,
+      `  IdentityAgent ${agent}`,
+    );
+  }
+  if (places.warden !== null && names !== '') {
+    const check = `${places.warden} agent --status --quiet --listen '${places.agentSocket.replaceAll('%', '%%')}'`;
     lines.push(
       '',
       '# Says on the screen why there is no certificate; ssh goes on either way.',
-      `Match originalhost ${names.join(',')} exec "${exec}"`,
+      `Match originalhost ${names} exec "${OUTSIDE} && ${check}"`,
     );
   }
   // An Include goes on in the block that it ends in: what follows it must be for all hosts again.
@@ -58,21 +69,25 @@ export function includable(path: string): string {
   );
 }
 
-function blockOf({ name, addresses, purpose, principals }: Host, agent: string, known: string): string[] {
+function blockOf({ name, addresses, purpose, principals }: Host, known: string): string[] {
   const [first] = addresses;
   const [alias] = principals;
   return [
-    ...(purpose === '' ? [] : [`# ${clean(purpose).slice(0, MAX_PURPOSE)}`]),
+    ...(purpose === '' ? [] : [`# ${name}: ${clean(purpose).slice(0, MAX_PURPOSE)}`]),
     // The name alone leads to the first address; another address that is typed stays what it is.
     ...(first === undefined ? [] : [`Host ${name}`, `  HostName ${first}`]),
-    `Host ${[name, ...addresses.filter((one) => one !== name)].join(' ')}`,
-    `  IdentityAgent ${agent}`,
     // The certificate vouches for this name, whichever address the host is reached at.
-    ...(alias === undefined ? [] : [`  HostKeyAlias ${alias}`, `  UserKnownHostsFile ~/.ssh/known_hosts ${known}`]),
+    ...(alias === undefined
+      ? []
+      : [
+          `Host ${namesOf({ name, addresses }).join(' ')}`,
+          `  HostKeyAlias ${alias}`,
+          `  UserKnownHostsFile ~/.ssh/known_hosts ${known}`,
+        ]),
   ];
 }
 
-function namesOf({ name, addresses }: Host): string[] {
+function namesOf({ name, addresses }: Pick<Host, 'name' | 'addresses'>): string[] {
   return [...new Set([name, ...addresses])];
 }
 

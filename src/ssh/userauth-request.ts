@@ -18,7 +18,7 @@ export function readUserauthRequest(data: Buffer): UserauthRequest {
   const reader = new WireReader(data);
   const sessionId = reader.string('the session id');
   if (reader.uint8('the message type') !== SSH_MSG_USERAUTH_REQUEST) throw new WireError('it is no login');
-  const user = reader.utf8('the user name');
+  const user = reader.utf8('the user name', MAX_WORD);
   if (reader.utf8('the service', MAX_WORD) !== 'ssh-connection') throw new WireError('it is for another service');
   const method = reader.utf8('the method', MAX_WORD);
   if (method !== 'publickey' && method !== 'publickey-hostbound-v00@openssh.com') {

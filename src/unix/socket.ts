@@ -13,6 +13,14 @@ const LONGEST_PATH = 107;
 /** As long as the kernel allows: whoever comes while it is full hears EAGAIN, which many clients take for an end. */
 const DEFAULT_BACKLOG = 4096;
 
+/** The program that listens, and its option for the path. */
+export interface Who {
+  readonly program: string;
+  readonly option: string;
+}
+
+const WARDEND: Who = { program: 'wardend', option: '--socket' };
+
 export interface ListenOptions {
   /** Absolute. A missing parent folder is made 0700. */
   readonly path: string;
@@ -30,6 +38,8 @@ export interface ListenOptions {
   readonly halfOpen?: boolean;
   /** Called in the tick of the accept, with nothing read yet and no listener set. */
   readonly onConnection: (socket: Socket) => void;
+  /** Whose words the messages use; wardend's by default. */
+  readonly who?: Who;
   /** Failures of accept (out of descriptors, say); the listener goes on. */
   readonly onError?: (error: Error) => void;
 }
@@ -53,14 +63,14 @@ export interface Listener {
  * can change. What a dead daemon left behind is replaced.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { path } = options;
-  checkPath(path);
+  const { path, who = WARDEND } = options;
+  checkPath(path, who);
   ensurePrivateDir(dirname(path), effectiveUid(), options.privateFolder);
   // Held for life: of two daemons that start at once, one finds it taken, and neither can remove the other's socket.
   const lock = takeLock(`${path}.lock`);
-  if ('heldBy' in lock) throw inUse(path, lock.heldBy);
+  if ('heldBy' in lock) throw inUse(path, lock.heldBy, who);
   try {
-    await removeDead(path);
+    await removeDead(path, who);
     const fd = bindNarrow(path, options.mode);
     const file = lstatSync(path, { bigint: true });
     try {
@@ -98,7 +108,7 @@ function widen(path: string, mode: number, group: number | null): void {
   chmodSync(path, mode & 0o777);
 }
 
-function checkPath(path: string): void {
+function checkPath(path: string, { option }: Who): void {
   const bytes = Buffer.byteLength(path);
   if (!path.startsWith('/') || path.includes('\0')) {
     throw new WardenError('config_invalid', `the socket path ${JSON.stringify(path)} is not absolute`, {
@@ -110,22 +120,22 @@ function checkPath(path: string): void {
       'config_invalid',
       `the socket path is ${bytes} bytes long, and ${LONGEST_PATH} are possible: ${path}`,
       {
-        hint: 'give a shorter --socket path',
+        hint: `give a shorter ${option} path`,
       },
     );
   }
 }
 
 /** The lock is ours, so whatever answers here is no wardend that keeps to it; it is left alone all the same. */
-async function removeDead(path: string): Promise<void> {
+async function removeDead(path: string, who: Who): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
     throw new WardenError('config_invalid', `${path} exists and is no socket`, {
-      hint: 'move it away, or give another --socket path',
+      hint: `move it away, or give another ${who.option} path`,
     });
   }
-  if (await answers(path)) throw inUse(path, null);
+  if (await answers(path)) throw inUse(path, null, who);
   unlinkSync(path);
 }
 
@@ -176,7 +186,10 @@ function stopServer(server: Server): Promise<void> {
   return Promise.resolve();
 }
 
-function inUse(path: string, pid: number | null): WardenError {
-  const who = pid === null ? 'another daemon' : `the wardend with pid ${pid}`;
-  return new WardenError('socket_in_use', `the socket ${path} is in use by ${who}`);
+function inUse(path: string, pid: number | null, { program, option }: Who): WardenError {
+  const who = pid === null ? `another ${program === 'wardend' ? 'daemon' : program}` : `the ${program} with pid ${pid}`;
+  const message = `the socket ${path} is in use by ${who}`;
+  return program === 'wardend'
+    ? new WardenError('socket_in_use', message)
+    : new WardenError('socket_in_use', message, { hint: `use that one, or give this one its own ${option}` });
 }

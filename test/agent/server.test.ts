@@ -263,7 +263,14 @@ describe('warden agent', () => {
     const again = await warden(['agent', '--actor', 'adm-tester', '--listen', agent.socket], {
       env: { WARDEN_SOCKET: daemon.socket },
     });
-    expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining(`the socket ${agent.socket} is in use`) });
+    expect(again).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(
+        new RegExp(
+          `the socket ${agent.socket} is in use by the warden agent with pid ${agent.pid}\\n.*\\n {2}do: use that one, or .* --listen\\n`,
+        ),
+      ),
+    });
     const killed = await startWardenAgent(daemon);
     await killed.stop('SIGKILL');
     expect(lstatSync(killed.socket).isSocket()).toBe(true);
@@ -402,6 +409,11 @@ describe('with a command', () => {
       expect(await oneShot(...words)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
     },
   );
+
+  test('a lifetime that no login outlives is refused', async () => {
+    const result = await warden(['agent', '--actor', 'adm-tester', '--ttl', '5s', '--', 'true']);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--ttl is below 10 seconds') });
+  });
 
   test('the command must stand after --', async () => {
     const result = await warden(['agent', 'ssh', 'bastion-1']);

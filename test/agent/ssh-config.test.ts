@@ -67,7 +67,7 @@ describe('$ warden ssh-config', () => {
     const result = await sshConfig();
     expect(result.code).toBe(0);
     expect(result.stdout).toContain(
-      '# jump host\nHost bastion-1\n  HostName 127.0.0.1\nHost bastion-1 127.0.0.1 bastion-1.example.net\n',
+      '# bastion-1: jump host\nHost bastion-1\n  HostName 127.0.0.1\nHost bastion-1 127.0.0.1 bastion-1.example.net\n  HostKeyAlias bastion-1.example.net\n',
     );
     expect(result.stderr).toContain(`nothing is written: --write puts this into ${at('warden_config')}`);
     expect(existsSync(at())).toBe(false);
@@ -96,6 +96,9 @@ describe('$ warden ssh-config', () => {
     const plain = await effective('plain-2');
     expect(plain).toMatchObject({ hostname: 'plain-2', identityagent: agent });
     expect(plain).not.toHaveProperty('hostkeyalias');
+    const spaced = join(home, 'run dir 100%', 'agent.sock');
+    await sshConfig('--write', '--listen', spaced);
+    expect(await effective('bastion-1')).toMatchObject({ identityagent: spaced });
     expect(await effective('elsewhere')).not.toHaveProperty('identityagent');
     expect(readFileSync(at('warden_known_hosts'), 'utf8')).toMatch(
       /^@cert-authority bastion-1\.example\.net ssh-ed25519 /,
@@ -167,6 +170,12 @@ describe('$ warden ssh-config', () => {
       const words = ['-F', at('config'), 'bastion-1', 'echo in'];
       expect(await run('ssh', words, { HOME: home })).toMatchObject({ code: 0, stdout: 'in\n', stderr: '' });
       await agent.stop();
+      // Within `warden agent -- COMMAND` the agent of that command is the one.
+      const own = await warden(['agent', '--actor', 'adm-tester', '--', 'ssh', ...words], {
+        cwd: home,
+        env: { WARDEN_SOCKET: daemon.socket, XDG_RUNTIME_DIR: join(home, 'run') },
+      });
+      expect(own).toMatchObject({ code: 0, stdout: 'in\n' });
       const without = await run('ssh', words, { HOME: home });
       expect(without.code).toBe(255);
       expect(without.stderr).toContain(`warden: unreachable: no warden agent at ${socket}`);
@@ -213,7 +222,7 @@ describe('what is written', () => {
 
   test('keeps a purpose on its line, whatever it holds', () => {
     const text = renderSshConfig([hostOf({ purpose: 'a\nProxyCommand x\u202e' })], PLACES);
-    expect(text).toContain('# a ProxyCommand x?\nHost h\n');
+    expect(text).toContain('# h: a ProxyCommand x?\n\n#');
   });
 
   test('quotes a path with spaces and percent signs, and refuses what ssh would expand or end', () => {
