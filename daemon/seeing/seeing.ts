@@ -2,6 +2,7 @@ import type { Settings } from '../../src/config/snapshot.ts';
 import type { RequestEnd } from '../../src/rpc/call.ts';
 import type { Log } from '../log.ts';
 import type { StatusSources } from '../status.ts';
+import { Alerts } from './alerts.ts';
 import { MetricsLane } from './metrics-lane.ts';
 import { Tallies } from './tallies.ts';
 
@@ -9,18 +10,33 @@ import { Tallies } from './tallies.ts';
 export class Seeing {
   readonly #tallies = new Tallies();
   readonly #metrics: MetricsLane;
+  readonly #alerts: Alerts;
 
   constructor(status: StatusSources, log: Log) {
     this.#metrics = new MetricsLane({ status, tallies: this.#tallies }, log);
+    const { clock, facts } = status.services;
+    this.#alerts = new Alerts({
+      log,
+      uid: facts.daemonUid,
+      monotonic: () => clock.monotonic(),
+      now: () => clock.now(),
+      context: () => {
+        const { settings, generation } = status.world().snapshot;
+        return { posture: settings.posture, generation, ledger_seq: Number(status.ledger.status().seq) };
+      },
+    });
   }
 
-  requestEnded({ method, error, durationMs }: RequestEnd): void {
+  requestEnded(end: RequestEnd): void {
+    const { method, error, durationMs } = end;
+    this.#alerts.requestEnded(end);
     this.#tallies.count(method, error?.code ?? '');
     this.#metrics.observe(method, durationMs);
   }
 
   /** To be called with the settings of each new snapshot. Never rejects. */
   async apply(settings: Settings): Promise<void> {
+    this.#alerts.apply(settings.alerts ?? null);
     await this.#metrics.apply(settings.metrics?.listen ?? 'off');
   }
 
@@ -30,6 +46,7 @@ export class Seeing {
   }
 
   async close(): Promise<void> {
+    await this.#alerts.close();
     await this.#metrics.close();
   }
 }

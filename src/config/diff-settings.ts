@@ -31,8 +31,16 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...numbers('ledger', { ...before.ledger }, { ...after.ledger }),
     ...changed('metrics', before.metrics?.listen ?? 'off', after.metrics?.listen ?? 'off'),
     ...recordingChanges(before.recording ?? NOT_RECORDED, after.recording ?? NOT_RECORDED),
+    ...changed('alerts', alertWords(before), alertWords(after)),
     ...(sameContent(before.openbao ?? null, after.openbao ?? null) ? [] : ['openbao: changed']),
   ];
+}
+
+function alertWords({ alerts }: Settings): string {
+  if (alerts === null || alerts === undefined) return 'off';
+  const { count, windowMs, quietMs, command } = alerts;
+  const told = command === null ? 'the log' : command.join(' ');
+  return `${count} refusals in ${windowMs / 1000} s, every ${quietMs / 1000} s, to ${told}`;
 }
 
 /** The names are the same and the files are not. */

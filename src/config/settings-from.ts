@@ -4,9 +4,10 @@ import { parseDuration, parseSize } from '../kernel/duration.ts';
 import type { PolicySettings } from '../policy/settings.ts';
 import type { Facts } from './facts.ts';
 import type { Problems } from './problems.ts';
+import { parseBurst } from './schema/alerts.ts';
 import type { WardenFile } from './schema/warden.ts';
 import { toSelectors } from './selectors.ts';
-import type { OpenBaoSettings, Settings } from './snapshot.ts';
+import type { AlertSettings, OpenBaoSettings, Settings } from './snapshot.ts';
 
 /** The file's data as settings: names resolved, paths absolute, times and sizes as numbers. */
 export function toSettings(file: WardenFile, configDir: string, facts: Facts, problems: Problems): Settings {
@@ -41,6 +42,7 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
       retentionMs: milliseconds(file.recording.retention),
       maxBytes: parseSize(file.recording.max) ?? 0,
     },
+    alerts: toAlerts(file.alerts),
     openbao: file.openbao === undefined ? null : toOpenBao(file.openbao, absolute),
   };
 }
@@ -54,6 +56,11 @@ function keyFiles(keys: readonly string[], facts: Facts): Pick<Settings['ca'], '
 
 export function ceilingsOf(hours: WardenFile['ttl_ceilings_hours']): Settings['ttlCeilingsSeconds'] {
   return { adm: hoursToSeconds(hours.adm), agt: hoursToSeconds(hours.agt), atm: hoursToSeconds(hours.atm) };
+}
+
+function toAlerts({ refusals, command, quiet }: WardenFile['alerts']): AlertSettings | null {
+  const burst = refusals === null ? null : parseBurst(refusals);
+  return burst === null ? null : { ...burst, command, quietMs: milliseconds(quiet) };
 }
 
 function toPolicy(

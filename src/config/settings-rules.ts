@@ -15,6 +15,8 @@ export function checkSettings(file: WardenFile, problems: Problems): void {
   if (file.socket.group !== null && (Number.parseInt(file.socket.mode, 8) & 0o070) === 0) {
     problems.warn(['socket', 'group'], 'the group gets nothing from socket.mode: write mode "0660"');
   }
+  if (file.alerts.command !== null && file.alerts.refusals === null)
+    problems.warn(['alerts', 'command'], 'alerts.command never runs: alerts.refusals is null');
   if (file.openbao?.tier !== undefined && file.openbao.tier !== file.posture) {
     problems.warn(['openbao', 'tier'], 'openbao.tier differs from posture: fetch and exec are refused');
   }

@@ -29,12 +29,23 @@ export interface Settings {
   readonly metrics?: { readonly listen: string };
   /** Absent where a test builds settings by hand: nothing is recorded. */
   readonly recording?: RecordingSettings;
+  /** Null or absent: nobody is told of refusals. */
+  readonly alerts?: AlertSettings | null;
   /** Null: the file has no such block. */
   readonly openbao?: OpenBaoSettings | null;
 }
 
 /** `openbao:` of warden.yaml, paths absolute, defaults applied; keys as in the file. */
 export type OpenBaoSettings = OpenBaoFile;
+
+/** When refusals are an alert, and which program is told. Milliseconds. */
+export interface AlertSettings {
+  readonly count: number;
+  readonly windowMs: number;
+  readonly quietMs: number;
+  /** Null: the log alone. */
+  readonly command: readonly string[] | null;
+}
 
 export interface Limits {
   readonly perCallerRatePerSecond: number;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { POSTURES } from '../../kernel/posture.ts';
+import { alerts } from './alerts.ts';
 import {
   actorType,
   duration,
@@ -233,6 +234,7 @@ export const wardenFile = z.strictObject({
   ledger: ledger.prefault({}).describe('The ledger.'),
   metrics: metrics.prefault({}).describe('Metrics.'),
   recording: recording.prefault({}).describe('Recordings of terminal sessions, masked, in asciicast v2.'),
+  alerts: alerts.prefault({}).describe('Who is told of a burst of refusals.'),
 });
 
 export type WardenFile = z.output<typeof wardenFile>;
