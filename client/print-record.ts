@@ -43,6 +43,8 @@ function recordLine(json: string): Piece[] {
     labelled('', 'user_reason'),
     labelled('ticket ', 'ticket'),
     list('changes'),
+    labelled('', 'action'),
+    list('revoked'),
     who,
   ];
 }

@@ -132,6 +132,9 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
     const since = new Date(lockdown.since).toISOString();
     list.push(`LOCKED DOWN since ${since}${why}: nothing is released; \`warden lockdown --lift\` ends it`);
   }
+  if (!services.restraints.isWritten) {
+    list.push('the revocation list on the disk is old: it could not be written; `warden krl` gives the one in force');
+  }
   if (administrator && actors.size > 0) {
     const names = [...actors].sort();
     const more = names.length > 5 ? ` and ${names.length - 5} more` : '';

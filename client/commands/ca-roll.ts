@@ -48,6 +48,13 @@ export async function run(invocation: Invocation): Promise<number> {
       'issuers of its SSH engine: bao list MOUNT/issuers',
     );
   }
+  const key = folder.pathOf(folder.ca.key);
+  if (key !== null && !existsSync(key)) {
+    throw usageError(
+      `there is no CA key at ${key}`,
+      'in dev the daemon makes one of its own, which is not rolled; else make one: ssh-keygen -t ed25519',
+    );
+  }
   const roll: Roll = { invocation, folder, config, now: Date.now() };
   switch (step) {
     case 'begin':

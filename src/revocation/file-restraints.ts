@@ -103,7 +103,6 @@ export class FileRestraints implements RestraintKeeper {
     return { bytes: this.#bytes, number, generatedAt, certificates, path: join(this.#options.dir, LIST_FILE) };
   }
 
-  /** False while the files do not hold what is in force; they are tried again by themselves. */
   get isWritten(): boolean {
     return !this.#unwritten;
   }

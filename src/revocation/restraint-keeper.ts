@@ -20,6 +20,8 @@ export interface RestraintKeeper {
   /** By fingerprint, `SHA256:…`. */
   isRevokedKey(fingerprint: string): boolean;
   list(): CurrentList;
+  /** False while the files do not hold what is in force; they are tried again by themselves. */
+  readonly isWritten: boolean;
   /**
    * Puts a change in force. What it holds back is held back from the moment of the call; once it resolves it is
    * durable in the ledger first, then in the state file, and the list is written. A lift holds once it is durable.

@@ -157,6 +157,7 @@ describe('$ warden revoke', () => {
   });
 
   test('the ledger is what holds: with the state file bent or gone, and with the list gone, all is as it was', async () => {
+    const old = readFileSync(join(daemon.state, 'restraints.json'));
     const gone = await signFile(daemon.socket, 'agt-since', subject);
     await cli('revoke', '--serial', gone.evidence.serial);
     await cli('revoke', '--actor', 'agt-since');
@@ -164,6 +165,8 @@ describe('$ warden revoke', () => {
     client.close();
     await daemon.stop();
     for (const spoil of [
+      // As a daemon leaves it that was killed between the record and the file.
+      () => writeFileSync(join(daemon.state, 'restraints.json'), old),
       () => rmSync(join(daemon.state, 'restraints.json')),
       () => writeFileSync(join(daemon.state, 'restraints.json'), '{"version":1}'),
       () => rmSync(krlFile()),
