@@ -1,3 +1,4 @@
+import { daemonReads } from '../../src/config/daemon-reads.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import { connectOpenBao } from '../../src/openbao/connect.ts';
@@ -40,6 +41,7 @@ export async function run(invocation: Invocation): Promise<number> {
       login: openbao.login,
       actors: [...snapshot.actors.values()],
       ceilingsSeconds: ttlCeilingsSeconds,
+      reads: daemonReads(snapshot),
       name,
     });
     const changes = await operator.inspect(wanted);

@@ -18,6 +18,7 @@ test('the policy of the example is the one that setup makes for it', () => {
     login: openbao.login,
     actors: actors,
     ceilingsSeconds: settings.ttlCeilingsSeconds,
+    reads: { paths: [], leased: false },
     name: 'warden',
   });
   const policy = wanted.find((one) => one.kind === 'policy');

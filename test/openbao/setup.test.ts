@@ -198,6 +198,45 @@ test('a daemon signs with it, within its roles, and the ledger names the request
   expect(await daemon.stop()).toBe(0);
 });
 
+test('routes that the daemon walks in its own name are read by its policy, and nothing beside them', async () => {
+  await real.ok('POST', 'sys/mounts/kv-test', { type: 'kv', options: { version: '2' } });
+  for (const name of ['listed', 'callers-own', 'of-prod', 'unlisted'])
+    await real.ok('POST', `kv-test/data/words/${name}`, { data: { word: `value-of-${name}` } });
+  const route = (id: string, as: string, posture: string, path: string, lane = 'openbao-kv'): string =>
+    `  - { id: ${id}, owner: openbao, lane: ${lane}, as: ${as}, secret: { required_maturity: M0, data_class: synthetic }, location: { ${posture}: { mount: kv-test, path: ${path}, fields: [word] } }, fetch_capable: true, actors: [agt-test] }\n`;
+  const routes = (more = ''): Promise<void> =>
+    writeFile(
+      join(house.config, 'routes.yaml'),
+      `version: 1\nroutes:\n${route('listed', 'daemon', 'test', 'words/listed')}${route('own', 'caller', 'test', 'words/callers-own')}${route('of-prod', 'daemon', 'prod', 'words/of-prod')}${more}`,
+      { mode: 0o600 },
+    );
+  await routes();
+  const look = await setup(['--dry-run']);
+  expect(look.stdout).toContain('~ policy warden\n');
+  expect(look.stdout).toContain('      path "kv-test/data/words/listed" {\n        capabilities = ["read"]\n');
+  expect(look.stdout).not.toMatch(/callers-own|of-prod|sys\/leases/);
+  expect((await setup(['--apply'])).code).toBe(0);
+  expect(new Set(Object.values(await actions(['--dry-run'])))).toEqual(new Set(['keep']));
+
+  // The next route is there before its policy is: OpenBao says no until setup has run again.
+  await routes(route('unlisted', 'daemon', 'test', 'words/unlisted'));
+  const daemon = await startDaemon({ house });
+  cleanups.add(() => daemon.stop());
+  const fetched = (id: string) =>
+    warden(['fetch', id, '--actor', 'agt-test', '--socket', house.socket], { cwd: house.folder, env: {} });
+  expect(await fetched('listed')).toMatchObject({ code: 0, stdout: 'value-of-listed' });
+  expect(await fetched('unlisted')).toMatchObject({ code: 1, stdout: '' });
+  expect((await setup(['--apply'])).code).toBe(0);
+  expect(await fetched('unlisted')).toMatchObject({ code: 0, stdout: 'value-of-unlisted' });
+  expect(await daemon.stop()).toBe(0);
+
+  await routes(route('leased', 'daemon', 'test', 'creds/reader', 'openbao-dynamic'));
+  const leased = await setup(['--dry-run']);
+  for (const path of ['kv-test/creds/reader', 'sys/leases/renew', 'sys/leases/revoke'])
+    expect(leased.stdout).toContain(`path "${path}" {`);
+  await rm(join(house.config, 'routes.yaml'));
+});
+
 test('a pinned key that is not the CA is a conflict, and stays', async () => {
   const before = await readFile(file('ca.pub'), 'utf8');
   const other = (await readFile(join(house.folder, 'id.pub'), 'utf8')).trim();

@@ -6,6 +6,8 @@ export interface SetupInput {
   readonly login: LoginSettings | null;
   readonly actors: readonly Actor[];
   readonly ceilingsSeconds: Readonly<Record<ActorType, number>>;
+  /** What routes have the daemon read in its own name: paths as policies name them. */
+  readonly reads: { readonly paths: readonly string[]; readonly leased: boolean };
   /** Of the policy, and of the AppRole. */
   readonly name: string;
 }
@@ -43,6 +45,7 @@ export function desiredState(input: SetupInput): Wanted[] {
       text: policyText(
         ssh.mount,
         roles.map(([role]) => role),
+        input.reads,
       ),
     },
   ];
@@ -94,9 +97,20 @@ function appRoleFields(policy: string): Fields {
   };
 }
 
-function policyText(mount: string, roles: readonly string[]): string {
-  const rules = roles.map((role) => `path "${mount}/sign/${role}" {\n  capabilities = ["update"]\n}\n`);
-  return `# wardend: sign user certificates, and nothing else\n${rules.join('')}`;
+function policyText(mount: string, roles: readonly string[], { paths, leased }: SetupInput['reads']): string {
+  const also = paths.length === 0 ? '' : ' read what its routes lead to,';
+  const rules = [
+    ...roles.map((role) => rule(`${mount}/sign/${role}`, 'update')),
+    ...paths.map((path) => rule(path, 'read')),
+    // A lease is renewed while it is used, and given back.
+    ...(leased ? [rule('sys/leases/renew', 'update'), rule('sys/leases/revoke', 'update')] : []),
+  ];
+  return `# wardend: sign user certificates,${also} and nothing else\n${rules.join('')}`;
+}
+
+/** Mounts and paths of routes hold no character that a policy would take for a pattern. */
+function rule(path: string, capability: 'read' | 'update'): string {
+  return `path "${path}" {\n  capabilities = ["${capability}"]\n}\n`;
 }
 
 function union(names: readonly string[]): string {
