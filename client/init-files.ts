@@ -22,6 +22,8 @@ const PLACE_SAYS = {
   user: 'ca: { key: ca_ed25519 }',
   system: `# Root's file beside this one, which the unit hands over (LoadCredential=ca_ed25519:/etc/warden/ca_ed25519).
 ca: { key: "credential:ca_ed25519" }
+# As wardend.socket has it: who is in the group may connect, and is told apart then.
+socket: { mode: "0660", group: warden }
 # Who may reload, revoke and see full explanations.
 admins: [{ uid: 0 }]`,
 } as const;

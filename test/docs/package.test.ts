@@ -46,6 +46,10 @@ describe('the package that npm pack makes', () => {
       'the JSON Schemas that editors check against',
       ['docs/schemas/warden.schema.json', 'docs/schemas/inventory.schema.json'],
     ],
+    [
+      'the units for systemd',
+      ['systemd/system/wardend.service', 'systemd/system/wardend-spawner.socket', 'systemd/user/wardend.service'],
+    ],
     ['licence, changes and threat model', ['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'README.md']],
   ])('holds %s', (_name, wanted) => {
     const names = Array.isArray(wanted)

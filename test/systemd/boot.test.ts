@@ -165,6 +165,11 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       ]);
     });
 
+    test('warden doctor finds nothing to mend in either installation', () => {
+      expect([said.code('doctor'), said.out('doctor')]).toEqual([0, expect.stringMatching(/\nhealthy\n$/)]);
+      expect([said.code('user-doctor'), said.out('user-doctor')]).toEqual([0, expect.stringMatching(/\nhealthy\n$/)]);
+    });
+
     test('systemctl reload puts a config in force, and a bad one leaves it and shows in the status', () => {
       expect([said.code('reload'), said.out('generation').trim()]).toEqual([0, '2']);
       if (hasNotifyReload()) expect(said.out('generation-after-reload').trim()).toBe('2');

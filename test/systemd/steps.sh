@@ -82,6 +82,8 @@ step security-spawner systemd-analyze security --offline=true /etc/systemd/syste
 step intruder-ran systemctl start intruder.service
 rm /usr/local/bin/intruder /run/systemd/system/intruder.service
 
+step doctor warden doctor
+
 # ---- its config changes, and it is told to read it again
 usermod --append --groups warden tester
 cat > /etc/warden/inventory.yaml <<'YAML'
@@ -284,6 +286,7 @@ step user-inactive as_user systemctl --user is-active wardend.service
 step user-sign as_user warden sign adm-tester --pubkey /home/tester/key.pub
 step user-active as_user systemctl --user is-active wardend.service
 step user-status as_user warden status --json
+step user-doctor as_user warden doctor
 step user-reload as_user systemctl --user reload wardend.service
 step user-again as_user warden install
 step user-journal as_user systemctl --user status wardend.service
