@@ -52,10 +52,29 @@ export function readCallerProcess(pid: number): CallerProcess {
   return {
     cwd,
     umask: Number.parseInt(field('Umask') || '022', 8),
-    limits: parseLimits(readFileSync(`/proc/${pid}/limits`, 'latin1')),
+    limits: withOpenFiles(limitsOf(pid), Number(field('PPid'))),
     noNewPrivs: field('NoNewPrivs') === '1',
     bounding: BigInt(`0x${field('CapBnd') || '0'}`),
   };
+}
+
+function limitsOf(pid: number): Map<string, Limit> {
+  return parseLimits(readFileSync(`/proc/${pid}/limits`, 'latin1'));
+}
+
+/**
+ * Node raises its soft limit of open files to the hard one as it starts, and `warden` is Node: what the user set with
+ * ulimit is left in the shell that started it. Taken from there it can only be lower, and the command may raise it.
+ */
+function withOpenFiles(limits: Map<string, Limit>, parent: number): Map<string, Limit> {
+  const own = limits.get('nofile');
+  if (own === undefined || own.soft !== own.hard || parent <= 0) return limits;
+  try {
+    const before = limitsOf(parent).get('nofile');
+    return before?.hard === own.hard ? limits.set('nofile', before) : limits;
+  } catch {
+    return limits;
+  }
 }
 
 /** Reads /proc/PID/limits; lines that this program does not know are left out. */
