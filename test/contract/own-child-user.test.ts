@@ -9,7 +9,7 @@ const values = `/dev/shm/warden-test-user-${process.pid}`;
 
 commandRunnerContract({
   name: 'children of a daemon of the caller’s own (user mode)',
-  times: 100,
+  times: 60,
   async start() {
     // Before: root's shell starts the callers.
     const callers = await Callers.listen(join(openFolder(), 'd.sock'));

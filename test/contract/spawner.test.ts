@@ -7,7 +7,7 @@ import { commandRunnerContract } from './command-runner.contract.ts';
 if (isRoot) {
   commandRunnerContract({
     name: 'wardend-spawner, asked by a wardend of another uid',
-    times: 250,
+    times: 150,
     async start() {
       const house = await spawnerHouse();
       return {
