@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtPrograms } from '../support/built.ts';
+import { secretValue } from '../support/canary.ts';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { houseWith, lastRecord, recordsOf, tempFolder } from './support.ts';
@@ -159,7 +160,7 @@ describe('$ warden fetch, in dev', () => {
   });
 
   test('a token of the caller reaches no log and no record', async () => {
-    const token = 'hvs.canary-token-of-the-caller-0123456789';
+    const token = `hvs.${secretValue('canary-token-of-the-caller')}`;
     await run('fetch npm-publish --actor agt-m1', { env: { BAO_TOKEN: token } });
     await run('fetch no-such-route --actor agt-m1', { env: { BAO_TOKEN: token } });
     expect(daemon.stderr.join('\n')).not.toContain('canary-token');

@@ -1,14 +1,15 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { secretValue } from '../support/canary.ts';
 import { type CliOptions, json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
 import { type CountingProxy, countingProxy, devServer, type RealServer } from '../support/openbao.ts';
 import { houseWith, INVENTORY, lastRecord, recordsOf } from './support.ts';
 
 /** Looked for afterwards in everything that the daemon leaves behind. */
-const CANARY = 'canary-7d1f0a-value-of-the-real-store';
-const CANARY_WORD = 'canary-7d1f0a-second-value\n';
+const CANARY = secretValue('value-of-the-real-store');
+const CANARY_WORD = `${secretValue('second-value')}\n`;
 
 let bao: RealServer;
 let proxy: CountingProxy;

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeCaKey } from '../support/ca-key.ts';
+import { secretValue } from '../support/canary.ts';
 import { json, warden } from '../support/cli.ts';
 import { makeHouse, type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { countingProxy, devServer } from '../support/openbao.ts';
@@ -122,7 +123,7 @@ test('signing and routes share one login, which no reload of either ends', async
   cleanups.add(proxy.close);
   const { caKey } = await furnish(real);
   await real.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
-  await real.ok('POST', 'platform-test/data/word', { data: { word: 'canary-of-the-link' } });
+  await real.ok('POST', 'platform-test/data/word', { data: { word: secretValue('link') } });
   const yaml = (backend: string) => `version: 1
 posture: test
 backend: ${backend}
@@ -146,7 +147,7 @@ routes:
     const signed = await ask('sign', 'agt-test', '--pubkey', `${key}.pub`);
     expect(signed.code, signed.stdout + signed.stderr).toBe(0);
     const fetched = await ask('fetch', 'word', '--actor', 'agt-test');
-    expect(fetched.stdout, fetched.stderr).toContain('canary-of-the-link');
+    expect(fetched.stdout, fetched.stderr).toContain(secretValue('link'));
   };
   const logins = () => proxy.seen.filter((line) => line.includes('lookup-self')).length;
   await both();

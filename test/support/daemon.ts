@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { builtPrograms } from './built.ts';
 import { makeCaKey } from './ca-key.ts';
+import { holdNoCore, holdNoSecret, holdNoSecretIn, holdNoSecretOf } from './canary.ts';
 
 export interface DaemonFiles {
   /** warden.yaml; by default the dev posture with the CA key that is made for it. */
@@ -48,7 +49,14 @@ export function makeHouse(files: DaemonFiles = {}): House {
     config: join(folder, 'config'),
     state: join(folder, 'state'),
     socket: join(folder, 'run', 'wardend.sock'),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => {
+      try {
+        holdNoSecretIn(house.state);
+        holdNoCore(folder);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
   };
   mkdirSync(house.config, { mode: 0o700 });
   mkdirSync(house.state, { mode: 0o700 });
@@ -169,7 +177,13 @@ class Running implements RunningDaemon {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    this.#child.kill(signal);
+    try {
+      holdNoSecretOf(this.pid);
+    } finally {
+      this.#child.kill(signal);
+      await this.#ended;
+    }
+    holdNoSecret(this.stderr.join('\n'), 'the log');
     return this.#ended;
   }
 }
