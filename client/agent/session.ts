@@ -10,7 +10,7 @@ import {
   statusAnswer,
   successAnswer,
 } from '../../src/ssh/agent-request.ts';
-import { fingerprint } from '../../src/ssh/fingerprint.ts';
+import { hostFingerprint } from '../../src/ssh/host-key.ts';
 import { bindSession, isForwarded, refusalOf, UNBOUND } from '../../src/ssh/session-binding.ts';
 import { encodeSignature } from '../../src/ssh/signature.ts';
 import { readUserauthRequest, type UserauthRequest } from '../../src/ssh/userauth-request.ts';
@@ -127,7 +127,7 @@ export class Session {
       return failureAnswer();
     }
     const last = this.#binding.sessions.at(-1);
-    const where = last === undefined ? 'an unknown host' : `the host with key ${fingerprint(last.hostKey)}`;
+    const where = last === undefined ? 'an unknown host' : `the host with key ${hostFingerprint(last.hostKey)}`;
     const what = `${held.actor} as ${clean(login.user)} on ${where}`;
     if (confirmer !== null) {
       const hops = this.#binding.sessions.length > 1 ? ', over a forwarded agent' : '';

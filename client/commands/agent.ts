@@ -20,6 +20,7 @@ import { Watch } from '../agent/watch.ts';
 import { usageError } from '../args.ts';
 import { connectDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
+import { toJson } from '../output.ts';
 import { toShown } from '../report-error.ts';
 
 const LEAST_TTL_SECONDS = 10n;
@@ -43,10 +44,10 @@ export async function run(invocation: Invocation): Promise<number> {
     );
   }
   protect(command.length > 0);
-  const events = eventsOf(invocation);
+  const events = eventsOf(invocation, command.length > 0);
   const confirmer = args.flag('confirm') ? new Askpass(env) : null;
   const watching: { watch: Watch | null } = { watch: null };
-  const ring = new Ring(args.strings('actor'), {
+  const ring = new Ring([...new Set(args.strings('actor'))], {
     issuer: new DaemonIssuer(invocation),
     clock: systemClock,
     timers: systemTimers,
@@ -149,10 +150,13 @@ async function serveCommand(
   }
 }
 
-function eventsOf({ out }: Invocation): Events {
+/** On stderr as lines; as objects on stdout, unless that is the command's. */
+function eventsOf({ out }: Invocation, forCommand: boolean): Events {
   const say = (event: string, fields: object, sentence: string): void => {
-    if (out.json) out.object({ time: new Date().toISOString(), event, ...fields, message: sentence });
-    else out.error(`warden agent: ${sentence}`);
+    const whole = { time: new Date().toISOString(), event, ...fields, message: sentence };
+    if (!out.json) out.error(`warden agent: ${sentence}`);
+    else if (forCommand) out.error(toJson(whole));
+    else out.object(whole);
   };
   return {
     note: (event, fields, sentence) => {

@@ -41,6 +41,8 @@ export function renderSshConfig(hosts: readonly Host[], places: Places): string 
       '# Within `warden agent -- COMMAND` it is the agent of that command.',
       `Match originalhost ${names} exec "${OUTSIDE}"`,
       `  IdentityAgent ${agent}`,
+      // Else an IdentitiesOnly of the user's would leave out what only the agent has.
+      '  IdentitiesOnly no',
     );
   }
   if (places.warden !== null && names !== '') {

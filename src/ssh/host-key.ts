@@ -1,5 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { parseCertificate } from './certificate.ts';
+import { fingerprint } from './fingerprint.ts';
 import { certificateTypeOf } from './key-types.ts';
 import { parsePublicKeyBlob } from './public-key.ts';
 import { verifySignature } from './signature.ts';
@@ -28,6 +29,12 @@ export function verifyHostSignature(hostKey: Buffer, message: Buffer, signature:
   } catch {
     return false;
   }
+}
+
+/** What `ssh-keygen -l` prints for the host key, of a certificate for the key in it. For keys that were verified. */
+export function hostFingerprint(hostKey: Buffer): string {
+  const word = new WireReader(hostKey).utf8('the key type', 64);
+  return fingerprint(certificateTypeOf(word) === undefined ? hostKey : parseCertificate(hostKey).publicKey.blob);
 }
 
 function verifyRsa(hostKey: Buffer, message: Buffer, signature: Buffer): boolean {

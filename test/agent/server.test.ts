@@ -420,7 +420,20 @@ describe('with a command', () => {
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('put -- before the command') });
   });
 
-  test('--json says what happens in objects', async () => {
+  test('--json leaves stdout to the command', async () => {
+    const result = await warden(['agent', '--actor', 'adm-tester', '--json', '--', 'ssh-add', '-l'], {
+      cwd: folder,
+      env: { WARDEN_SOCKET: daemon.socket, XDG_RUNTIME_DIR: folder },
+    });
+    expect(result.stdout).toMatch(/^256 SHA256:\S+ \S+ \(ED25519-CERT\)\n$/);
+    expect(JSON.parse(result.stderr)).toMatchObject({
+      event: 'issued',
+      actor: 'adm-tester',
+      serial: expect.any(String),
+    });
+  });
+
+  test('--status --json gives errors as objects', async () => {
     const result = await warden(['agent', '--status', '--json', '--listen', join(folder, 'none')]);
     expect(result.code).toBe(3);
     expect(json(result)).toMatchObject({

@@ -25,7 +25,7 @@ import { startWardenAgent } from './support/agent-process.ts';
 import { run } from './support/run.ts';
 
 const HOSTS = `hosts:
-  - { name: bastion-1, addresses: [127.0.0.1, bastion-1.example.net], purpose: "jump host", host_certificate: { principals: [bastion-1.example.net] } }
+  - { name: bastion-1, addresses: [127.0.0.1, bastion-1.example.net], purpose: "jump host", host_certificate: { principals: [bastion-1.example.net], callers: [{ uid: ${process.getuid?.() ?? 0} }] } }
   - { name: plain-2 }
 `;
 
@@ -86,6 +86,7 @@ describe('$ warden ssh-config', () => {
     expect(await effective('bastion-1')).toMatchObject({
       hostname: '127.0.0.1',
       identityagent: agent,
+      identitiesonly: 'no',
       hostkeyalias: 'bastion-1.example.net',
       userknownhostsfile: expect.stringContaining(at('warden_known_hosts')),
     });
@@ -114,10 +115,16 @@ describe('$ warden ssh-config', () => {
   });
 
   test("the user's own settings stay, byte for byte, and hold beside ours", async () => {
-    const mine = 'Host bastion-1\n\tUser deploy\n  Port 2222 # ÿ umlaut\r\n\nHost *\n  ForwardAgent no';
+    const mine = 'Host bastion-1\n\tUser deploy\n  Port 2222 # ÿ umlaut\r\n\nHost *\n  IdentitiesOnly yes';
     config(mine, 0o640);
     await sshConfig('--write');
-    expect(await effective('bastion-1')).toMatchObject({ user: 'deploy', port: '2222', hostname: '127.0.0.1' });
+    expect(await effective('bastion-1')).toMatchObject({
+      user: 'deploy',
+      port: '2222',
+      hostname: '127.0.0.1',
+      identitiesonly: 'no',
+    });
+    expect(await effective('elsewhere')).toMatchObject({ identitiesonly: 'yes' });
     expect([mode(at('config')), readFileSync(at('config'), 'utf8').endsWith(mine)]).toEqual([0o640, true]);
     await sshConfig('--uninstall');
     expect([mode(at('config')), readFileSync(at('config'), 'utf8')]).toEqual([0o640, mine]);
@@ -156,19 +163,32 @@ describe('$ warden ssh-config', () => {
     expect(existsSync(at('warden_config'))).toBe(false);
   });
 
-  test('ssh bastion-1 logs in, and says why where it cannot', async () => {
-    const host = await Sshd.make({ trusts: await publishedKeys(daemon.socket), principals: ['tester'] });
+  test('ssh bastion-1 logs in to a host that its certificate vouches for, and says why where it cannot', async () => {
+    const hostCertificate = join(home, 'host-cert.pub');
+    const host = await Sshd.make({
+      trusts: await publishedKeys(daemon.socket),
+      principals: ['tester'],
+      config: [`HostCertificate ${hostCertificate}`],
+    });
     const sshd = await host.listen();
     const socket = join(home, 'run', 'warden', 'agent.sock');
     const agent = await startWardenAgent(daemon, { socket });
     try {
-      config(`Host bastion-1\n  Port ${sshd.port}\n  User ${LOGIN_USER}\n  IdentityFile none\n  BatchMode yes\n`);
+      config(
+        `Host bastion-1\n  StrictHostKeyChecking yes\n  Port ${sshd.port}\n  User ${LOGIN_USER}\n  IdentityFile none\n  BatchMode yes\n`,
+      );
       await sshConfig('--write');
-      // Plain host key of this host, under the name that its certificate would vouch for.
-      const known = readFileSync(sshd.knownHosts, 'utf8').replace(sshd.alias, 'bastion-1.example.net');
-      writeFileSync(at('warden_known_hosts'), known);
+      const hostKey = join(home, 'host.pub');
+      writeFileSync(hostKey, readFileSync(sshd.knownHosts, 'utf8').split(' ').slice(1).join(' '));
+      const certified = await warden(['host-cert', 'bastion-1', '--pubkey', hostKey, '--out', hostCertificate], {
+        env: { WARDEN_SOCKET: daemon.socket },
+      });
+      expect(certified).toMatchObject({ code: 0, stderr: '' });
       const words = ['-F', at('config'), 'bastion-1', 'echo in'];
       expect(await run('ssh', words, { HOME: home })).toMatchObject({ code: 0, stdout: 'in\n', stderr: '' });
+      // The host showed its certificate, and the agent took it for the host that the session is bound to.
+      const [, fingerprint] = (await run('ssh-keygen', ['-l', '-f', hostKey], {})).stdout.split(' ');
+      expect(await agent.heard('on the host with key')).toContain(`with key ${fingerprint}, for ssh`);
       await agent.stop();
       // Within `warden agent -- COMMAND` the agent of that command is the one.
       const own = await warden(['agent', '--actor', 'adm-tester', '--', 'ssh', ...words], {
