@@ -229,7 +229,7 @@ function report(roll: Roll, keys: readonly AuthorityKey[], plan: readonly string
 function showKeys({ invocation: { out }, now }: Roll, keys: readonly AuthorityKey[]): void {
   out.line('hosts must trust:');
   for (const { publicKey, state, since } of keys) {
-    const age = since === undefined ? '' : `  ${days(now - since)} days old`;
+    const age = since === undefined || state === 'retired' ? '' : `  ${days(now - since)} days old`;
     out.line(`  ${state.padEnd(7)}  ${fingerprint(publicKey.blob)}${age}`);
   }
   if (keys.length === 0) out.line('  what `warden ca` prints: the key is not in a file');

@@ -18,6 +18,7 @@ import { Trail } from './trail.ts';
 const STEPS = [
   'caller',
   'actor',
+  'standing',
   'route',
   'quota',
   'confinement',
@@ -56,9 +57,12 @@ export async function explainExec(input: ExecInput, ask: boolean, context: Reque
 
     needs = input.actor === '' ? 'exactly one actor that admits this caller' : `a caller that ${input.actor} admits`;
     const actor = await resolveActor(input.actor, context);
-    checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
     held(needs, `${actor.name}, maturity ${actor.maturity}`);
+
+    needs = 'no lockdown, and the actor not revoked';
+    checkStanding({ actor: actor.name }, context);
+    held(needs, 'nothing is held back');
 
     needs = 'exec-capable routes that list the actor, and a place for each value';
     const planned = await plannedRoutes(input, actor, context);

@@ -22,6 +22,7 @@ import { Trail } from './trail.ts';
 const STEPS = [
   'caller',
   'actor',
+  'standing',
   'quota',
   'route',
   'fields',
@@ -60,9 +61,12 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
 
     needs = input.actor === '' ? 'exactly one actor that admits this caller' : `a caller that ${input.actor} admits`;
     const actor = await resolveActor(input.actor, context);
-    checkStanding({ actor: actor.name }, context);
     trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
     held(needs, `${actor.name}, maturity ${actor.maturity}`);
+
+    needs = 'no lockdown, and the actor not revoked';
+    checkStanding({ actor: actor.name }, context);
+    held(needs, 'nothing is held back');
 
     needs = quotaNeeds('fetch', actor);
     await checkQuota('fetch', actor, context);

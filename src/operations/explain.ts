@@ -39,6 +39,7 @@ const STEPS = [
   'caller',
   'key',
   'callers',
+  'standing',
   'quota',
   'plan',
   'posture',
@@ -82,8 +83,11 @@ export async function explainSign(input: SignInput, ask: boolean, context: Reque
     needs = await describeCallers(input.actor, context);
     const actor = await authorisedActor(input.actor, context);
     trail.note({ actor_type: actor.type, tenant: actor.tenant, fingerprint: keyFingerprint });
-    checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
     held(needs, `this caller may ask for ${actor.name}`);
+
+    needs = 'no lockdown, and neither the actor nor the key revoked';
+    checkStanding({ actor: actor.name, fingerprint: keyFingerprint }, context);
+    held(needs, 'nothing is held back');
 
     needs = quotaNeeds('sign', actor);
     await checkQuota('sign', actor, context);

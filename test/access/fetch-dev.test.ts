@@ -196,6 +196,8 @@ describe('$ warden access, in dev', () => {
     expect(answer.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual([
       'caller held',
       'actor held',
+      'standing held',
+      'quota held',
       'route held',
       'fields held',
       'confinement not_asked',

@@ -149,7 +149,14 @@ describe('under a lockdown', () => {
 
   test('explain says so, and a stranger learns nothing more than before', async () => {
     const explained = await cli('explain', 'sign', 'agt-m1', '--pubkey', keyFile(), '--json');
-    expect(json(explained)).toMatchObject({ verdict: 'refused', reason: 'locked_down' });
+    expect(json(explained)).toMatchObject({
+      verdict: 'refused',
+      reason: 'locked_down',
+      steps: expect.arrayContaining([
+        expect.objectContaining({ name: 'callers', outcome: 'held' }),
+        expect.objectContaining({ name: 'standing', outcome: 'failed' }),
+      ]),
+    });
     expect(await refusalOf(client.sign({ actor: 'agt-foreign' }))).toMatchObject({ reason: 'caller_not_allowed' });
   });
 

@@ -428,7 +428,7 @@ export interface ExplainResponse {
 
 export interface ExplainStep {
   /**
-   * "caller" | "key" | "actor" | "callers" | "quota" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
+   * "caller" | "key" | "actor" | "callers" | "standing" | "quota" | "plan" | "posture" | "subject" | "policy" | "ceiling" | "authority" | "ledger",
    * of a fetch also "route" | "fields" | "confinement" | "lattice" | "tier" | "owner", of a command also "command".
    */
   name: string;
