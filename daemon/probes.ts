@@ -1,8 +1,9 @@
 import { systemClock } from '../src/kernel/clock.ts';
-import { asWardenError } from '../src/kernel/errors.ts';
+import { asWardenError, type WardenError } from '../src/kernel/errors.ts';
 import type { World } from '../src/operations/context.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
+import type { GateStatus } from '../src/policy/gate.ts';
 import type { Health } from '../src/rpc/health.ts';
 import type { AuthorityKey } from '../src/signing/certificate-authority.ts';
 
@@ -27,6 +28,7 @@ export class Probes {
   #authority: DependencyState = { name: 'ca', state: 'not_serving', detail: 'not asked yet', hint: '' };
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
+  #again = false;
 
   constructor(world: () => World, health: Health, changed: () => void) {
     this.#world = world;
@@ -36,6 +38,10 @@ export class Probes {
 
   get states(): readonly DependencyState[] {
     return [this.#authority, this.#policy, this.#store];
+  }
+
+  get anyDown(): boolean {
+    return this.states.some(({ state }) => state === 'not_serving');
   }
 
   start(everyMs: number): void {
@@ -50,10 +56,17 @@ export class Probes {
 
   /** A request has just met a system that is not there: whoever looks at health should see it, too. */
   soon(): void {
-    if (this.#soon !== null) return;
+    this.#again = true;
+    if (this.#soon === null) this.#now();
+  }
+
+  #now(): void {
+    this.#again = false;
     void this.run();
     this.#soon = setTimeout(() => {
       this.#soon = null;
+      // What came meanwhile may have been the third of three.
+      if (this.#again) this.#now();
     }, SOON_MS).unref();
   }
 
@@ -103,6 +116,9 @@ async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> 
     : `${snapshot.settings.policy.protocol} at ${snapshot.settings.policy.url}`;
   try {
     await gate.ready(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    const fault = faultOfAnswers(gate.status(), systemClock.now());
+    if (fault !== null)
+      return { name: 'policy', state: 'not_serving', detail: `${where}: ready, but ${fault}`, hint: MEND_ANSWERS };
     return { name: 'policy', state: 'serving', detail: where, hint: '' };
   } catch (thrown) {
     const error = thrown instanceof PolicyFault ? errorOfFault(thrown) : asWardenError(thrown);
@@ -110,19 +126,53 @@ async function probePolicy({ gate, snapshot }: World): Promise<DependencyState> 
   }
 }
 
+/** Errors that tell of an outside system rather than of the request: a token of the daemon that is no longer taken, too. */
+export function metAbsence({ kind, code }: WardenError): boolean {
+  return kind === 'unavailable' || code === 'owner_refused' || code === 'ca_refused';
+}
+
+/** So many faults in a row are no accident of one question. */
+const FAULTS_THAT_COUNT = 3;
+/** Nobody may have asked since somebody mended it. */
+const FAULTS_COUNT_MS = 60_000;
+const MEND_ANSWERS =
+  'see policy.auth in warden.yaml, and the log of the decision point: it refuses or breaks our questions';
+
+/**
+ * What a decision point that calls itself ready does to our questions, where that is no answer: a health check asks
+ * for no credential. Null where the last one was answered, or too few have failed to say.
+ */
+export function faultOfAnswers(
+  { faultsInARow, lastFault }: Pick<GateStatus, 'faultsInARow' | 'lastFault'>,
+  now: number,
+): string | null {
+  if (faultsInARow < FAULTS_THAT_COUNT || lastFault === null) return null;
+  if (now - lastFault.at > FAULTS_COUNT_MS) return null;
+  return `the last ${faultsInARow} questions failed: ${lastFault.message}`;
+}
+
 async function probeStore({ lanes, snapshot }: World): Promise<DependencyState> {
   const { store } = lanes;
-  const wanted = [...snapshot.routes.values()].some(({ lane }) => lane !== 'tool');
+  const { backend, posture } = snapshot.settings;
+  const forRoutes = [...snapshot.routes.values()].some(({ lane }) => lane !== 'tool');
+  const wanted = forRoutes || (backend === 'openbao' && posture !== 'dev');
   if (store === null || !wanted) {
     return {
       name: 'openbao',
       state: 'off',
-      detail: wanted ? 'no `openbao:` in warden.yaml' : 'no route needs it',
+      detail: wanted ? 'no `openbao:` in warden.yaml' : 'nothing needs it',
       hint: '',
     };
   }
   try {
     await store.ready(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    if (forRoutes && store.tier !== posture)
+      return {
+        name: 'openbao',
+        state: 'not_serving',
+        detail: `tier ${store.tier ?? 'none'}, and the posture is ${posture}: fetch and exec are refused`,
+        hint: 'point openbao.address at the store of this posture, and say so in openbao.tier',
+      };
     const detail = store.double ? 'synthetic values' : `tier ${store.tier}`;
     return { name: 'openbao', state: 'serving', detail, hint: '' };
   } catch (thrown) {

@@ -34,7 +34,7 @@ import type { Log } from './log.ts';
 import { LogMeter } from './log-meter.ts';
 import type { ServiceManager } from './notify.ts';
 import { bindPosture } from './posture-record.ts';
-import { Probes } from './probes.ts';
+import { metAbsence, Probes } from './probes.ts';
 import { processStatus } from './process-status.ts';
 import { dayCounts } from './quotas.ts';
 import { reloadNow, reportReloads, Worlds } from './reloading.ts';
@@ -195,7 +195,8 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     onRequestEnd: (end) => {
       logRequest(end, log, strangers);
       seeing.requestEnded(end);
-      if (end.error?.kind === 'unavailable') probes.soon();
+      // What served just now may be back, and what did not is not there.
+      if (end.error === null ? probes.anyDown : metAbsence(end.error)) probes.soon();
       health.set('release', restraints.lockdown === null);
       changes.changed();
     },

@@ -35,6 +35,8 @@ export interface GateStatus {
   /** Requests that shared another's call. */
   readonly shared: number;
   readonly faults: number;
+  /** Since the last question that was answered. */
+  readonly faultsInARow: number;
   readonly retries: number;
   readonly inFlight: number;
   readonly queued: number;
@@ -65,6 +67,7 @@ export function createGate(settings: PolicySettings, deps: GateDeps): Gate {
   let asked = 0;
   let cacheHits = 0;
   let faults = 0;
+  let faultsInARow = 0;
   let lastFault: GateStatus['lastFault'] = null;
 
   async function ask(question: PolicyQuestion, context: AskContext): Promise<Decision> {
@@ -76,10 +79,12 @@ export function createGate(settings: PolicySettings, deps: GateDeps): Gate {
       if (decision.effect === 'allow' && decision.expiresAt !== null && decision.expiresAt <= clock.now()) {
         throw new PolicyFault('answer', 'the allow had expired when it arrived');
       }
+      faultsInARow = 0;
       return decision;
     } catch (error) {
       if (error instanceof PolicyFault) {
         faults += 1;
+        faultsInARow += 1;
         lastFault = { kind: error.kind, message: error.message, at: clock.now() };
       }
       throw error;
@@ -126,6 +131,7 @@ export function createGate(settings: PolicySettings, deps: GateDeps): Gate {
         cacheEntries: cache.size,
         shared: flights.shared,
         faults,
+        faultsInARow,
         retries: http.retries,
         inFlight: http.inFlight,
         queued: http.queued,
