@@ -31,7 +31,7 @@ export function statusLines(status: StatusResponse): readonly (readonly Piece[])
   }
   rows.push([
     'work',
-    `${status.certificatesIssued} issued, ${status.refusals} refused, ${status.connections} connected`,
+    `${status.certificatesIssued} issued, ${status.refusals} refused, ${status.connections} connected${status.commandsRunning > 0 ? `, ${status.commandsRunning} commands running` : ''}`,
   ]);
   if (policy?.enabled) rows.push(['gate', gateLine(policy)]);
   if (status.configDir !== '') rows.push(['folders', `${status.configDir} and ${status.stateDir}`]);

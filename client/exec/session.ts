@@ -178,7 +178,7 @@ class RunningSession {
   async #suspend(): Promise<void> {
     await this.#call.send({ message: { $case: 'signal', value: 'SIGSTOP' } });
     if (this.#terminal) this.#raw(false);
-    setImmediate(() => process.kill(process.pid, 'SIGSTOP'));
+    process.kill(process.pid, 'SIGSTOP');
   }
 
   #resume(): void {

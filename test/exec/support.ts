@@ -114,7 +114,9 @@ export function start(daemon: RunningDaemon, args: readonly string[], options: O
   const saw = (text: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (Buffer.concat(stdout).includes(text)) resolve();
+        if (!Buffer.concat(stdout).includes(text)) return;
+        waiting.delete(look);
+        resolve();
       };
       waiting.add(look);
       look();

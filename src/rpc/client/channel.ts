@@ -92,14 +92,7 @@ export class Channel {
         new Promise((resolve) => {
           // What became of a call that has ended, `answers` says.
           if (call.destroyed || call.writableEnded) return resolve();
-          if (call.write(frame(method.requestType.encode(message).finish()))) return resolve();
-          const done = (): void => {
-            call.off('drain', done);
-            call.off('close', done);
-            resolve();
-          };
-          call.on('drain', done);
-          call.on('close', done);
+          call.write(frame(method.requestType.encode(message).finish()), () => resolve());
         }),
       end: () => void call.end(),
     };
@@ -199,7 +192,7 @@ export class Channel {
 export interface DuplexCall<Req, Res> {
   /** @throws as `unary` */
   readonly answers: AsyncGenerator<Res, void, undefined>;
-  /** Resolves once more may be sent. Never rejects. */
+  /** Resolves once it has left, or never will. Never rejects. */
   send(message: Req): Promise<void>;
   /** Nothing more will be sent. */
   end(): void;
