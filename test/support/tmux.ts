@@ -43,7 +43,8 @@ export class Tmux {
 
   close(): void {
     this.#tmux('kill-server');
-    rmSync(this.#folder, { recursive: true, force: true });
+    // What ran in it may still write its last.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   #tmux(...args: string[]): string {

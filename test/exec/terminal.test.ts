@@ -1,0 +1,153 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtPrograms } from '../support/built.ts';
+import type { RunningDaemon } from '../support/daemon.ts';
+import { Tmux } from '../support/tmux.ts';
+import { execDaemon } from './support.ts';
+
+const WITH = '$EXEC --route plain --';
+
+let daemon: RunningDaemon;
+let terminal: Tmux;
+let folder: string;
+beforeAll(async () => {
+  daemon = await execDaemon();
+  folder = mkdtempSync(join(tmpdir(), 'warden-terminal-'));
+  terminal = new Tmux(
+    { columns: 100, rows: 30 },
+    {
+      WARDEN_SOCKET: daemon.socket,
+      EXEC: `${process.execPath} -- ${builtPrograms().warden} exec`,
+    },
+  );
+  await terminal.shows(/[#$]$/m);
+});
+afterAll(async () => {
+  terminal?.close();
+  await daemon?.stop();
+  daemon?.house.remove();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Types a command of the outer shell on a clean screen. */
+function type(line: string): void {
+  terminal.type(`clear; ${line}; echo "code=$?"`);
+}
+const key = (name: string): void => terminal.type(name, { enter: false });
+
+describe('$ warden exec at a real terminal', () => {
+  test('bash: size, masked output, job control, resize, exit code, and the terminal as it was', async () => {
+    type(`${WITH} env PS1='inner> ' bash --norc --noprofile`);
+    await terminal.shows(/inner>$/m);
+    terminal.type('stty size; echo "it is $TOKEN"; tty');
+    expect(await terminal.shows(/\/dev\/pts\/\d+\n/)).toMatch(/^30 100\nit is \[masked:plain\]\n\/dev\/pts\//m);
+    terminal.type('sleep 1000');
+    key('C-z');
+    await terminal.shows(/Stopped +sleep 1000/);
+    terminal.type('fg; echo "fg=$?"');
+    await terminal.shows(/^sleep 1000$/m);
+    key('C-c');
+    await terminal.shows(/fg=130|\^C/);
+    terminal.type('clear; stty size');
+    await terminal.shows(/^30 100$/m);
+    terminal.resize(80, 24);
+    terminal.type('clear; stty size');
+    await terminal.shows(/^24 80$/m);
+    terminal.resize(100, 30);
+    terminal.type('exit 3');
+    await terminal.shows(/code=3/);
+    type('stty -a | tr " " "\\n" | grep -cxE "icanon|echo|isig"');
+    await terminal.shows(/^3$/m);
+  });
+
+  test.each([
+    ['Ctrl-C', 'C-c', 130],
+    ['Ctrl-\\', 'C-\\', 131],
+  ])('%s reaches a command that is no shell', async (_name, name, code) => {
+    type(`${WITH} sh -c 'echo runs; exec sleep 1000'`);
+    await terminal.shows(/^runs$/m);
+    key(name);
+    await terminal.shows(new RegExp(`code=${code}`));
+  });
+
+  test('the end of input, typed', async () => {
+    type(`${WITH} cat`);
+    terminal.type('typed');
+    await terminal.shows(/^typed\ntyped$/m);
+    key('C-d');
+    await terminal.shows(/code=0/);
+  });
+
+  test('vim edits a file', async () => {
+    const file = join(folder, 'edited');
+    type(`${WITH} vim.tiny -u NONE ${file}`);
+    await terminal.shows(/^~$/m);
+    terminal.type('ihello from vim', { enter: false });
+    key('Escape');
+    await terminal.shows(/^hello from vim\n~/m);
+    terminal.type(':wq');
+    await terminal.shows(/code=0/);
+    expect(readFileSync(file, 'utf8')).toBe('hello from vim\n');
+  });
+
+  test('less pages, top redraws', async () => {
+    const file = join(folder, 'lines');
+    writeFileSync(file, Array.from({ length: 500 }, (_, i) => `line ${i + 1}\n`).join(''));
+    type(`${WITH} less ${file}`);
+    await terminal.shows(/^line 29$/m);
+    key('G');
+    await terminal.shows(/^line 500$/m);
+    key('q');
+    await terminal.shows(/code=0/);
+    type(`${WITH} top -d 1`);
+    await terminal.shows(/load average/);
+    await terminal.shows(/ PID +USER/);
+    key('q');
+    await terminal.shows(/code=0/);
+  });
+
+  test('a passphrase is asked for and not echoed', async () => {
+    const secret = join(folder, 'locked');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'open sesame', '-C', 'x', '-f', secret]);
+    type(`${WITH} ssh-keygen -y -f ${secret}`);
+    await terminal.shows(/Enter passphrase/);
+    terminal.type('open sesame');
+    const screen = await terminal.shows(/code=0/);
+    expect(screen).toContain('ssh-ed25519 AAAA');
+    expect(screen).not.toContain('sesame');
+  });
+
+  test('a refusal leaves the terminal alone', async () => {
+    type('$EXEC --route nonesuch -- bash');
+    expect(await terminal.shows(/code=125/)).toContain('route_not_allowed');
+    type('stty -a | tr " " "\\n" | grep -cxE "icanon|echo|isig"');
+    await terminal.shows(/^3$/m);
+  });
+
+  test('a value on stdin leaves no room for a terminal', async () => {
+    type('$EXEC --route by-stdin -- cat');
+    expect(await terminal.shows(/code=125/)).toContain('leaves no room for a terminal');
+    type('$EXEC --route by-stdin --no-stdin -- cat');
+    expect(await terminal.shows(/code=0/)).toContain('[masked:by-stdin]');
+  });
+
+  test('in the background, one that has no terminal on stdout is not stopped for its stdin', async () => {
+    type(`(set -m; ${WITH} echo done > ${folder}/out & wait $!)`);
+    await terminal.shows(/code=0/);
+    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('done\n');
+  });
+
+  test('without a terminal of its own a command stops and continues with the client', async () => {
+    terminal.type(`clear; exec env PS1='jobs> ' bash --norc --noprofile`);
+    await terminal.shows(/jobs>$/m);
+    terminal.type(`clear; ${WITH} sh -c 'echo up >&2; sleep 1; echo over' | cat`);
+    await terminal.shows(/^up$/m);
+    key('C-z');
+    await terminal.shows(/Stopped/);
+    terminal.type('fg');
+    await terminal.shows(/^over$/m);
+  });
+});
