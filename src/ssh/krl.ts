@@ -31,6 +31,8 @@ const FORMAT = 1;
 const SECTION = { certificates: 1, explicitKey: 2, sha1: 3, signature: 4, sha256: 5 } as const;
 const CERT = { serialList: 0x20, serialRange: 0x21, serialBitmap: 0x22, keyId: 0x23 } as const;
 const MAX_BYTES = 64 * 1024 * 1024;
+/** What OpenSSH reads: 16,384 bits, and a zero byte before them. */
+const MAX_BITMAP_BYTES = 2049;
 
 /** The list's bytes: the same content, whatever its order, gives the same bytes. @throws WardenError invalid_request */
 export function formatRevocationList(list: RevocationList): Buffer {
@@ -135,7 +137,7 @@ function readCertificates(body: WireReader): RevokedOfAuthority {
         serials.push(checkedRange({ low: part.uint64('a serial'), high: part.uint64('a serial') }));
         break;
       case CERT.serialBitmap: {
-        const ranges = rangesOfBitmap(part.uint64('an offset'), part.mpint('a bitmap'));
+        const ranges = rangesOfBitmap(part.uint64('an offset'), part.mpint('a bitmap', MAX_BITMAP_BYTES));
         if (ranges === null) throw new WireError('a bitmap goes beyond the last serial');
         serials.push(...ranges);
         break;

@@ -197,7 +197,7 @@ describe('$ warden access, in dev', () => {
       'caller held',
       'actor held',
       'standing held',
-      'quota held',
+      'quota not_asked',
       'route held',
       'fields held',
       'confinement not_asked',
