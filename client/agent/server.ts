@@ -8,12 +8,16 @@ import { native } from '../../src/unix/native.ts';
 import type { Events } from './events.ts';
 import { Session, type SessionPorts } from './session.ts';
 
-/** `ssh` keeps one for each session that forwards the agent. */
-const MAX_CONNECTIONS = 256;
-/** Half a message comes from no client that works. */
-const PARTIAL_MS = 10_000;
-/** An answer that nobody reads. */
-const UNREAD_MS = 30_000;
+export interface ServerLimits {
+  readonly connections: number;
+  /** For half a message to become a whole one. */
+  readonly partialMs: number;
+  /** For an answer to be read. */
+  readonly unreadMs: number;
+}
+
+/** `ssh` keeps a connection for each session that forwards the agent; half messages come from no client that works. */
+const LIMITS: ServerLimits = { connections: 256, partialMs: 10_000, unreadMs: 30_000 };
 /** Bytes that a client may send ahead of its answers: the longest message, and some. */
 const MAX_WAITING = MAX_FRAME + 64 * 1024;
 
@@ -21,12 +25,14 @@ const MAX_WAITING = MAX_FRAME + 64 * 1024;
 export class AgentServer {
   readonly #ports: SessionPorts;
   readonly #uid: number;
+  readonly #limits: ServerLimits;
   readonly #open = new Set<Socket>();
 
   /** `uid` is the only one that may connect. */
-  constructor(uid: number, ports: SessionPorts) {
+  constructor(uid: number, ports: SessionPorts, limits = LIMITS) {
     this.#uid = uid;
     this.#ports = ports;
+    this.#limits = limits;
   }
 
   readonly accept = (socket: Socket): void => {
@@ -38,7 +44,7 @@ export class AgentServer {
     }
     this.#open.add(socket);
     socket.on('close', () => this.#open.delete(socket));
-    new Connection(socket, peer, this.#ports);
+    new Connection(socket, peer, this.#ports, this.#limits);
   };
 
   close(): void {
@@ -55,8 +61,8 @@ export class AgentServer {
       events.problem('peer_refused', { uid, pid }, `refused uid ${uid} (pid ${pid}): this agent is uid ${this.#uid}'s`);
       return null;
     }
-    if (this.#open.size >= MAX_CONNECTIONS) {
-      events.problem('too_many', { pid }, `refused pid ${pid}: ${MAX_CONNECTIONS} connections are open`);
+    if (this.#open.size >= this.#limits.connections) {
+      events.problem('too_many', { pid }, `refused pid ${pid}: ${this.#limits.connections} connections are open`);
       return null;
     }
     return describePeer(pid);
@@ -68,13 +74,15 @@ class Connection {
   readonly #socket: Socket;
   readonly #session: Session;
   readonly #events: Events;
+  readonly #limits: ServerLimits;
   readonly #frames = new AgentFrames();
   readonly #gone = new AbortController();
   #busy = false;
   #partialTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, peer: string, ports: SessionPorts) {
+  constructor(socket: Socket, peer: string, ports: SessionPorts, limits: ServerLimits) {
     this.#socket = socket;
+    this.#limits = limits;
     this.#events = ports.events;
     this.#session = new Session(peer, this.#gone.signal, ports);
     socket.on('data', (chunk) => this.#receive(chunk));
@@ -100,7 +108,7 @@ class Connection {
         const answer = await this.#session.answer(message);
         message.fill(0);
         if (this.#socket.destroyed) return;
-        await send(this.#socket, answer);
+        await send(this.#socket, answer, this.#limits.unreadMs);
       }
     } catch (error) {
       const what = error instanceof WireError ? error.message : 'it cannot be served';
@@ -117,7 +125,7 @@ class Connection {
   /** Half a message must become a whole one in time, however its bytes drip in. */
   #watchPartial(): void {
     if (!this.#frames.partial) this.#stopWatch();
-    else this.#partialTimer ??= setTimeout(() => this.#socket.destroy(), PARTIAL_MS);
+    else this.#partialTimer ??= setTimeout(() => this.#socket.destroy(), this.#limits.partialMs);
   }
 
   #stopWatch(): void {
@@ -126,12 +134,12 @@ class Connection {
   }
 }
 
-function send(socket: Socket, answer: Buffer): Promise<void> {
+function send(socket: Socket, answer: Buffer, unreadMs: number): Promise<void> {
   const frame = Buffer.alloc(4 + answer.length);
   frame.writeUInt32BE(answer.length);
   answer.copy(frame, 4);
   return new Promise((resolve) => {
-    const timer = setTimeout(() => socket.destroy(), UNREAD_MS);
+    const timer = setTimeout(() => socket.destroy(), unreadMs);
     socket.write(frame, () => {
       clearTimeout(timer);
       resolve();

@@ -1,12 +1,15 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WireReader } from '../../src/ssh/wire.ts';
 import { publishedKeys } from '../login/support/sign.ts';
 import { json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { type ListeningSshd, LOGIN_USER, Sshd } from '../support/sshd.ts';
 import { startWardenAgent, type WardenAgent } from './support/agent-process.ts';
+import { loginData, signMessage } from './support/frames.ts';
+import { RawClient } from './support/raw-client.ts';
 import { type Ran, run } from './support/run.ts';
 
 let daemon: RunningDaemon;
@@ -162,6 +165,13 @@ describe('with warden agent', () => {
     expect(json(asJson)).toMatchObject({ actors: [{ actor: 'adm-tester', offered: true }] });
   });
 
+  test('ssh -J logs in through a host that the agent is not forwarded to', async () => {
+    const config = sshConfig('jump_config', agent.socket, ['Match originalhost second', 'ProxyJump bastion-1']);
+    writeFileSync(config, readFileSync(config, 'utf8').replace('Host bastion-1', 'Host bastion-1 second'));
+    const login = await run('ssh', ['-F', config, 'second', 'echo behind'], { HOME: folder });
+    expect(login).toMatchObject({ code: 0, stdout: 'behind\n' });
+  });
+
   test('a forwarded agent shows nothing and signs nothing on the other host', async () => {
     const remote = await ssh('-A', 'bastion-1', 'ssh-add -l');
     expect(remote).toMatchObject({ code: 1, stdout: 'The agent has no identities.\n' });
@@ -277,6 +287,25 @@ describe('with --confirm', () => {
         'm',
       ),
     );
+  });
+
+  test('a client that goes away takes the question back', async () => {
+    const pid = join(folder, 'asking');
+    writeFileSync(join(folder, 'yesno'), `#!/bin/sh\necho $$ > ${pid}.new && mv ${pid}.new ${pid}\nexec sleep 600\n`, {
+      mode: 0o700,
+    });
+    const client = new RawClient(careful.socket);
+    const reader = new WireReader((await client.ask(Buffer.of(11))) ?? Buffer.alloc(0));
+    reader.raw(5, 'type and count');
+    const blob = reader.string('blob');
+    client.send(signMessage(blob, loginData({ sessionId: Buffer.alloc(32, 1), blob })));
+    const asking = async (): Promise<string> => readFileSync(pid, 'utf8').trim();
+    await expect.poll(asking, { timeout: 20_000 }).toMatch(/^\d+$/);
+    const process = `/proc/${await asking()}`;
+    expect(existsSync(process)).toBe(true);
+    client.close();
+    await expect.poll(() => existsSync(process), { timeout: 20_000 }).toBe(false);
+    expect(await careful.heard('on an unknown host: not confirmed')).toContain('not confirmed');
   });
 
   test('without a program that asks it does not start', async () => {

@@ -54,6 +54,16 @@ export class RawClient {
     return this.answer();
   }
 
+  /** Reads nothing from now on. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** The other end is gone. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   close(): void {
     this.#socket.destroy();
   }
