@@ -12,9 +12,18 @@ export const procConfinement: ConfinementReader = {
 
 /**
  * Where wardend-spawner starts the commands: outside the sandbox that the daemon itself is in, so that a caller must
- * not be held by anything that the first process is not held by.
+ * not be held by anything that the first process is not held by. Where that one may not be looked at (some
+ * containers), the daemon's own stand for the spawner's: beside each other, without a sandbox, they have the same.
  */
-export const spawnedConfinement: ConfinementReader = { ...procConfinement, own: () => read('1') ?? unreadable() };
+export const spawnedConfinement: ConfinementReader = {
+  ...procConfinement,
+  own() {
+    const first = read('1');
+    return first !== null && Object.values(first.namespaces).every((name) => name !== null)
+      ? first
+      : procConfinement.own();
+  },
+};
 
 function read(pid: string): Confinement | null {
   const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'utf8'));
