@@ -5,7 +5,9 @@ import type { Lanes } from '../src/access/lanes.ts';
 import { createOpenBaoStore } from '../src/access/openbao-store.ts';
 import { createToolRunner } from '../src/access/process-tool.ts';
 import { realCommandFiles } from '../src/access/real-command-files.ts';
+import { createSpawnedToolRunner } from '../src/access/spawned-tool.ts';
 import { createSyntheticStore } from '../src/access/synthetic-store.ts';
+import type { ToolRunner } from '../src/access/tool-runner.ts';
 import type { OpenBaoSettings, Snapshot } from '../src/config/snapshot.ts';
 import { materializeDoubles } from '../src/doubles/materialize.ts';
 import { procConfinement, spawnedConfinement } from './confinement.ts';
@@ -50,7 +52,7 @@ function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Lan
   if (hasTools(snapshot)) materializeDoubles(doubles, { seed: SEED });
   return {
     store: createSyntheticStore(SEED),
-    tools: createToolRunner({ ...ownIds(uid), path: [doubles, ...SYSTEM_PATH], env: {} }),
+    tools: toolRunner({ path: [doubles, ...SYSTEM_PATH], env: {} }, uid, spawner),
     commandFiles: realCommandFiles,
     confinement: spawner === null ? procConfinement : spawnedConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
@@ -61,19 +63,26 @@ function realLanes(snapshot: Snapshot, link: OpenBaoLink | null, { uid, spawner 
   const { posture, openbao = null } = snapshot.settings;
   return {
     store: link === null || openbao === null ? null : createOpenBaoStore({ ...link, tier: openbao.tier ?? posture }),
-    tools: createToolRunner({
-      ...ownIds(uid),
-      path: SYSTEM_PATH,
-      env: openbao === null ? {} : toolEnvironment(openbao),
-    }),
+    tools: toolRunner({ path: SYSTEM_PATH, env: openbao === null ? {} : openBaoVariables(openbao) }, uid, spawner),
     commandFiles: realCommandFiles,
     confinement: spawner === null ? procConfinement : spawnedConfinement,
     runner: chooseRunner(ownIds(uid), spawner),
   };
 }
 
+function toolRunner(
+  options: { readonly path: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  uid: number,
+  spawner: string | null,
+): ToolRunner {
+  const own = ownIds(uid);
+  return spawner === null
+    ? createToolRunner({ ...own, ...options })
+    : createSpawnedToolRunner({ ...options, runner: chooseRunner(own, spawner) });
+}
+
 /** Which OpenBao a tool speaks to is ours to say. */
-function toolEnvironment({ address, ca_file: ca, namespace }: OpenBaoSettings): Record<string, string> {
+function openBaoVariables({ address, ca_file: ca, namespace }: OpenBaoSettings): Record<string, string> {
   return {
     BAO_ADDR: address,
     ...(ca === null ? {} : { BAO_CACERT: ca }),

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Caller } from '../callers/caller.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
 import { type Identity, whomToBecome } from './become.ts';
+import { toolEnvironment } from './tool-environment.ts';
 import type { ToolRunner } from './tool-runner.ts';
 
 /** With the daemon's own ids. */
@@ -33,12 +34,12 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
   const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
   let running = 0;
   return {
-    async run({ argv, caller, token, signal }) {
+    async run({ argv, connection: { caller }, token, signal }) {
       const identity = becoming(caller, options);
       const [name = '', ...args] = argv;
       const program = await find(name, options.path);
       const cwd = await folderOf(caller.pid);
-      const account = await accountOf(caller.uid);
+      const env = await toolEnvironment(caller.uid, options.path, options.env);
       if (signal.aborted) throw new WardenError('deadline_exceeded', 'nobody waits for the tool any more');
       if (running >= MAX_RUNNING) {
         throw new WardenError('tool_failed', `${MAX_RUNNING} tools run already`, { hint: 'ask again in a moment' });
@@ -48,15 +49,7 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
         const [file = '', ...rest] = [...identity, program, ...args];
         const child = spawn(file, rest, {
           cwd,
-          env: {
-            PATH: options.path.join(':'),
-            HOME: account.home,
-            USER: account.name,
-            LOGNAME: account.name,
-            LANG: 'C.UTF-8',
-            ...options.env,
-            ...tokenVariable(token),
-          },
+          env: { ...env, ...tokenVariable(token) },
           stdio: ['ignore', 'pipe', 'ignore'],
           // A process group of its own, so that what the tool started ends with it.
           detached: true,
@@ -102,20 +95,6 @@ async function folderOf(pid: number): Promise<string> {
     () => link,
     () => '/',
   );
-}
-
-interface Account {
-  readonly name: string;
-  readonly home: string;
-}
-
-async function accountOf(uid: number): Promise<Account> {
-  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  for (const line of passwd.split('\n')) {
-    const [name = '', , number, , , home = '/'] = line.split(':');
-    if (number === String(uid)) return { name, home };
-  }
-  return { name: String(uid), home: '/' };
 }
 
 function tokenVariable(token: Secret | null): Record<string, string> {

@@ -1,11 +1,11 @@
-import type { Caller } from '../callers/caller.ts';
+import type { AttestedConnection } from '../callers/connection.ts';
 import type { Secret } from '../kernel/secret.ts';
 
 export interface ToolRequest {
   /** Placeholders filled in. */
   readonly argv: readonly string[];
   /** As whom, and where. */
-  readonly caller: Caller;
+  readonly connection: AttestedConnection;
   /** The caller's OpenBao token, where the owner is OpenBao. */
   readonly token: Secret | null;
   readonly signal: AbortSignal;

@@ -1,4 +1,4 @@
-import type { Caller } from '../callers/caller.ts';
+import type { AttestedConnection } from '../callers/connection.ts';
 import type { Actor } from '../inventory/actor.ts';
 import { WardenError } from '../kernel/errors.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
@@ -15,7 +15,8 @@ export interface WalkRequest {
   /** Among the route's fields. */
   readonly fields: readonly string[];
   readonly actor: Pick<Actor, 'name' | 'tenant'>;
-  readonly caller: Caller;
+  /** Of the caller. */
+  readonly connection: AttestedConnection;
   /** The caller's OpenBao token, for this one request; null where it sent none. */
   readonly token: Secret | null;
   /** 0: the values themselves. */
@@ -86,7 +87,7 @@ function authorityOf({ route, token }: WalkRequest, double: boolean): Authority 
 }
 
 async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
-  const { route, actor, caller, token, wrapSeconds, signal } = walk;
+  const { route, actor, connection, token, wrapSeconds, signal } = walk;
   if (route.tool === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
   if (wrapSeconds > 0) {
     throw new WardenError('route_unusable', 'the value of a tool cannot be wrapped: no store has it in its keeping', {
@@ -94,7 +95,7 @@ async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
     });
   }
   const argv = argvFor(route.tool, actor);
-  const output = await tools.run({ argv, caller, token: route.owner === 'openbao' ? token : null, signal });
+  const output = await tools.run({ argv, connection, token: route.owner === 'openbao' ? token : null, signal });
   try {
     const value = secretIn(output.reveal(), route.tool.output);
     const fields = new Map([[route.tool.output.field, value]]);

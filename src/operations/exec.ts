@@ -126,7 +126,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
         posture: settings.posture,
         fields,
         actor,
-        caller: connection.caller,
+        connection,
         token: input.token,
         wrapSeconds: 0,
         correlation: correlationOf(context),

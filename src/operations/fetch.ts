@@ -107,7 +107,7 @@ export async function fetchSecret(
       posture: settings.posture,
       fields,
       actor,
-      caller: connection.caller,
+      connection,
       token: input.token,
       wrapSeconds: input.wrapSeconds,
       correlation: correlationOf(context),

@@ -19,6 +19,9 @@ export interface DaemonOptions extends DaemonFiles {
   readonly env?: Readonly<Record<string, string>>;
   /** In front of the command line: `setpriv --reuid=…`. */
   readonly through?: readonly string[];
+  /** Another copy of wardend: one that other users can run. */
+  readonly program?: string;
+  readonly args?: readonly string[];
 }
 
 /** Folders of one daemon, under one temporary folder. */
@@ -105,11 +108,12 @@ export class DaemonEnded extends Error {
 
 /** A real wardend, started from the bundle and ready: it says so itself. @throws DaemonEnded */
 export async function startDaemon(options: DaemonOptions = {}): Promise<RunningDaemon> {
-  const { env = {}, through = [] } = options;
+  const { env = {}, through = [], program = builtPrograms().wardend, args: more = [] } = options;
   const house = options.house ?? makeHouse(options);
   const command = [
     process.execPath,
-    builtPrograms().wardend,
+    program,
+    ...more,
     '--config',
     house.config,
     '--socket',

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AnyonesPrograms, anyonesPrograms } from '../support/anyones-programs.ts';
+import { type House, makeHouse, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
+import { WARDEND_UID } from './spawner.ts';
+import { CALLER, isRoot, removeFolder } from './support.ts';
+
+const GROUP = CALLER.gid;
+
+/** A daemon as its unit has it: under a uid of its own, with a spawner beside it, and callers of another uid. */
+describe.runIf(isRoot)('a system daemon of its own uid (needs root)', () => {
+  let programs: AnyonesPrograms;
+  let house: House;
+  let spawner: ChildProcess;
+  let daemon: RunningDaemon;
+  const values = `/dev/shm/warden-system-${process.pid}`;
+  beforeAll(async () => {
+    programs = anyonesPrograms();
+    house = makeHouse();
+    writeConfig(house, {
+      warden: `version: 1\nposture: dev\nsocket: { mode: "0660", group: ${GROUP} }\n`,
+      inventory: `version: 1
+actors:
+  - { name: agt-hub, type: agt, principals: [p], maturity: M1, tenant: "tenant:hub", callers: [{ uid: ${CALLER.uid} }] }
+`,
+    });
+    writeFileSync(
+      join(house.config, 'routes.yaml'),
+      `version: 1
+routes:
+  - id: token
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M0, data_class: synthetic }
+    location: { prod: { mount: m, path: p, fields: [token] } }
+    exec_capable: true
+    inject: [{ field: token, env: TOKEN }, { field: token, file: TOKEN_FILE }]
+    actors: [agt-hub]
+  - id: who
+    owner: another
+    lane: tool
+    tool: { argv: [sh, -c, 'id -u; id -g; id -G; pwd; env | sort', "{actor}"] }
+    secret: { required_maturity: M0, data_class: synthetic }
+    fetch_capable: true
+    actors: [agt-hub]
+`,
+    );
+    const run = join(house.folder, 'run');
+    mkdirSync(run, { recursive: true });
+    for (const [path, mode] of [
+      [house.folder, 0o755],
+      [house.config, 0o755],
+      [run, 0o711],
+    ] as const)
+      chmodSync(path, mode);
+    for (const name of readdirSync(house.config))
+      chmodSync(join(house.config, name), name.endsWith('.yaml') ? 0o644 : 0o600);
+    chownSync(join(house.config, 'ca_ed25519'), WARDEND_UID, WARDEND_UID);
+    chownSync(house.state, WARDEND_UID, WARDEND_UID);
+    chownSync(run, WARDEND_UID, GROUP);
+    const path = join(house.folder, 'spawner.sock');
+    spawner = spawn(
+      process.execPath,
+      [programs.spawner, '--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', house.socket],
+      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env: { RUNTIME_DIRECTORY: values } },
+    );
+    if (spawner.stderr === null) throw new Error('stderr is a pipe');
+    await once(createInterface({ input: spawner.stderr }), 'line');
+    daemon = await startDaemon({
+      house,
+      through: [
+        ...['setpriv', '--reuid', `${WARDEND_UID}`, '--regid', `${GROUP}`, '--clear-groups'],
+        // As the unit gives it: to see callers of other users.
+        ...['--inh-caps=+sys_ptrace', '--ambient-caps=+sys_ptrace', '--'],
+      ],
+      program: programs.wardend,
+      args: ['--spawner', path],
+    });
+  });
+  afterAll(async () => {
+    await daemon?.stop();
+    spawner?.kill();
+    house?.remove();
+    programs?.remove();
+    removeFolder(values);
+  });
+
+  async function warden(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const who = ['--reuid', `${CALLER.uid}`, '--regid', `${GROUP}`, '--groups', CALLER.groups.join(',')];
+    const child = spawn('setpriv', [...who, '--', process.execPath, programs.warden, ...args], {
+      cwd: '/usr/share',
+      env: { PATH: '/usr/bin:/bin', WARDEN_SOCKET: house.socket, HOME: '/nonexistent' },
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdin.end('typed');
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, stdout, stderr };
+  }
+  const records = (): Record<string, unknown>[] =>
+    readFileSync(join(house.state, 'signatures.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  test('runs a command as its caller, through the spawner, masked, with its exit code, on record', async () => {
+    const script =
+      'id -u; id -G; pwd; cat; echo " $TOKEN"; stat -c "%u %a" "$TOKEN_FILE"; grep CapEff /proc/self/status; exit 9';
+    const { code, stdout, stderr } = await warden('exec', '--route', 'token', '--', 'sh', '-c', script);
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')).toEqual([
+      `${CALLER.uid}`,
+      [GROUP, ...CALLER.groups].join(' '),
+      '/usr/share',
+      'typed [masked:token]',
+      `${CALLER.uid} 600`,
+      `CapEff:\t${'0'.repeat(16)}`,
+      '',
+    ]);
+    expect(code).toBe(9);
+    expect(records().at(-1)).toMatchObject({ kind: 'exec_end', exit_code: 9, caller: { uid: CALLER.uid } });
+    expect(readdirSync(join(values, 'values'))).toEqual([]);
+  });
+  test.each([
+    ['no-such-command', 127],
+    ['/etc/passwd', 126],
+  ])('%s is not started: %d', async (name, code) => {
+    expect(await warden('exec', '--route', 'token', '--', name)).toMatchObject({ code });
+  });
+  test('walks a tool lane as its caller, too', async () => {
+    const { code, stdout, stderr } = await warden('fetch', 'who');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const [uid, gid, groups, cwd, ...env] = stdout.split('\n');
+    expect([uid, gid, groups, cwd]).toEqual([
+      `${CALLER.uid}`,
+      `${GROUP}`,
+      [GROUP, ...CALLER.groups].join(' '),
+      '/usr/share',
+    ]);
+    expect(env.map((line) => line.split('=')[0]).filter((name) => name !== '')).toEqual(
+      expect.arrayContaining(['HOME', 'LANG', 'LOGNAME', 'PATH', 'USER']),
+    );
+    expect(env.join()).not.toMatch(/WARDEN|NODE/);
+  });
+  test('without a spawner it says so, and releases nothing', async () => {
+    spawner.kill('SIGKILL');
+    await once(spawner, 'exit');
+    const { code, stdout, stderr } = await warden('exec', '--route', 'token', '--', 'true');
+    expect([code, stdout]).toEqual([125, '']);
+    expect(stderr).toMatch(/why: spawner_unavailable/);
+    expect(records().at(-1)).toMatchObject({ outcome: 'failed', reason: 'spawner_unavailable' });
+    rmSync(values, { recursive: true, force: true });
+  });
+});
