@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { RunningCommand } from '../access/command-runner.ts';
+import { maskBetweenTurns } from '../access/mask-between-turns.ts';
 import type { Masker } from '../access/masker.ts';
 import type { Recording } from '../access/recorder.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
@@ -101,7 +102,7 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
         bytes += chunk.length;
         const wait = lost ? 0 : rate.spend(chunk.length);
         if (wait > 0) await pause(wait, timers, signal);
-        await send(masker === null ? chunk : masker.push(chunk));
+        await send(masker === null ? chunk : await maskBetweenTurns(masker, chunk, options.monotonic));
         if (masker !== null) quiet = timers.after(SETTLE_MS, () => void send(masker.settle()));
       }
     } catch {

@@ -1,8 +1,8 @@
 import type { MaskedValue, Masker } from '../masker.ts';
 import { Automaton, type State } from './automaton.ts';
-import { SHOWABLE } from './candidate.ts';
 import { Covered } from './covered.ts';
 import { patternsOf } from './patterns.ts';
+import { SHOWABLE } from './spot.ts';
 
 /** What is to be masked, ready for any number of streams. */
 export interface Mask {

@@ -4,8 +4,8 @@ import type { SymbolNode } from './symbols.ts';
 
 /** A shorter value would be found everywhere: it is not masked, and said to be too short. */
 export const SHORTEST_VALUE = 4;
-/** A shorter line of a value of several is not looked for alone. */
-export const SHORTEST_LINE = 8;
+/** A shorter line of a value of several, or text inside a JSON value, is not looked for alone. */
+const SHORTEST_PART = 8;
 
 /** One form of one value. */
 export interface Pattern {
@@ -39,16 +39,28 @@ export function patternsOf(values: readonly MaskedValue[]): Patterns {
   return { patterns, tooShort: [...tooShort] };
 }
 
-/** The value, without what ends a line or pads it at its ends, and its lines. */
+/** The value, without what ends a line or pads it at its ends; its lines; and the texts in it where it is JSON. */
 function parts(value: Buffer): Buffer[] {
   const whole = trimmed(value);
   if (whole.length < SHORTEST_VALUE) return [];
-  return [
-    whole,
-    ...linesOf(whole)
-      .map(trimmed)
-      .filter((line) => line.length >= SHORTEST_LINE),
-  ];
+  const texts = textsIn(whole).map((text) => trimmed(Buffer.from(text, 'utf8')));
+  const inner = [...texts, ...[whole, ...texts].flatMap(linesOf).map(trimmed)];
+  return [whole, ...inner.filter((part) => part.length >= SHORTEST_PART)];
+}
+
+/** Of a JSON object or array: a program shows one of its texts rather than the whole. */
+function textsIn(value: Buffer): string[] {
+  if (value[0] !== 0x7b && value[0] !== 0x5b) return [];
+  const texts: string[] = [];
+  try {
+    JSON.parse(value.toString('utf8'), (_key, inner: unknown) => {
+      if (typeof inner === 'string') texts.push(inner);
+      return inner;
+    });
+  } catch {
+    // Then it is text that begins with a brace.
+  }
+  return texts;
 }
 
 function linesOf(value: Buffer): Buffer[] {

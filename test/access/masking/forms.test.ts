@@ -188,6 +188,17 @@ describe('values of several lines, short values, and several values', () => {
     expect(masked(values(KEY), `a ${lines[2]} b`)).toBe('a x+/y b');
   });
 
+  it('each text of eight bytes or more in a JSON value, and its lines', () => {
+    const account = JSON.stringify({ type: 'x', id: 12345678, keys: [{ private_key: `${KEY}\n` }, 'short'] });
+    for (const value of [account, JSON.stringify(JSON.parse(account), null, 2)]) {
+      expect(masked(values(value), value)).toBe('[masked:r0]');
+      expect(masked(values(value), `a ${KEY} b`)).toBe('a [masked:r0] b');
+      expect(masked(values(value), `a\n${KEY.split('\n')[1]}\nb`)).toBe('a\n[masked:r0]\nb');
+      expect(masked(values(value), 'a short x b')).toBe('a short x b');
+    }
+    expect(masked(values('{not json at all'), 'a {not json at all')).toBe('a [masked:r0]');
+  });
+
   it('a newline at the end of a value is not part of it', () => {
     expect(masked(values('hunter2hunter2\n'), 'hunter2hunter2 and hunter2hunter2\n')).toBe(
       '[masked:r0] and [masked:r0]\n',
