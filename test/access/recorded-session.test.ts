@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { houseWith, lastRecord, recordsOf, uid } from './support.ts';
 const INVENTORY = `version: 1
 actors:
   - { name: adm-recorded, type: adm, principals: [p], maturity: M3, callers: [{ uid: ${uid} }] }
-  - { name: agt-unrecorded, type: agt, principals: [p], maturity: M3, callers: [{ uid: ${uid} }] }
+  - { name: agt-example, type: agt, principals: [p], maturity: M3, callers: [{ uid: ${uid} }] }
 `;
 const ROUTES = `version: 1
 routes:
@@ -24,14 +24,25 @@ routes:
     exec_capable: true
     allow_unmasked: true
     inject: [{ field: token, env: NODE_AUTH_TOKEN }]
-    actors: [adm-recorded, agt-unrecorded]
+    actors: [adm-recorded, agt-example]
 `;
 const WARDEN = 'version: 1\nposture: dev\nrecording: { adm: on, max: 64KiB }\n';
+
+/** Of sessions before this daemon's start. */
+const OLD = '01890000-0000-7000-8000-000000000001.cast';
+const YOUNG = '01890000-0000-7000-8000-000000000002.cast';
 
 let daemon: RunningDaemon;
 let value = '';
 beforeAll(async () => {
-  daemon = await startDaemon({ house: houseWith({ warden: WARDEN, inventory: INVENTORY, routes: ROUTES }) });
+  const house = houseWith({ warden: WARDEN, inventory: INVENTORY, routes: ROUTES });
+  mkdirSync(join(house.state, 'recordings'), { mode: 0o700 });
+  for (const [name, days] of Object.entries({ [OLD]: 31, [YOUNG]: 29 })) {
+    const file = join(house.state, 'recordings', name);
+    writeFileSync(file, '', { mode: 0o600 });
+    utimesSync(file, new Date(), new Date(Date.now() - days * 86_400_000));
+  }
+  daemon = await startDaemon({ house });
   value = (await warden(['fetch', 'npm-publish', '--actor', 'adm-recorded'], { env: { WARDEN_SOCKET: daemon.socket } }))
     .stdout;
 });
@@ -101,8 +112,21 @@ describe('a session at a terminal', () => {
 
   test('of an agt actor is not, where agt is off', async () => {
     const before = recordings();
-    expect((await session('agt-unrecorded', 'echo hello')).shown).toContain('hello');
+    expect((await session('agt-example', 'echo hello')).shown).toContain('hello');
     expect(recordings()).toEqual(before);
+  });
+
+  test('of before is removed by a daemon that starts once it has been kept for thirty days', async () => {
+    await expect.poll(recordings, { timeout: 10_000 }).not.toContain(OLD);
+    expect(recordings()).toContain(YOUNG);
+  });
+
+  test('of an agt actor is, once the settings that are reloaded say so', async () => {
+    writeFileSync(join(daemon.house.config, 'warden.yaml'), WARDEN.replace('adm: on', 'adm: on, agt: on'));
+    // Where the daemon has seen the new file by itself, nothing changes with this.
+    expect(await warden(['reload'], { env: { WARDEN_SOCKET: daemon.socket } })).toMatchObject({ code: 0 });
+    await session('agt-example', 'echo hello');
+    expect(recordingOf(lastRecord(daemon.house)).shown).toBe('hello\r\n');
   });
 
   test('without a terminal is not', async () => {
@@ -126,7 +150,6 @@ describe('a session at a terminal', () => {
 
   test('does not begin where it cannot be recorded', async () => {
     const dir = join(daemon.state, 'recordings');
-    const { chmodSync } = await import('node:fs');
     chmodSync(dir, 0o755);
     try {
       const { code, shown } = await session('adm-recorded', 'echo hello');
