@@ -35,8 +35,8 @@ afterEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function openChannel(path: string): Promise<Channel> {
-  const channel = new Channel(await connectSocket(path, 2_000), path);
+async function openChannel(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Channel> {
+  const channel = new Channel(await connectSocket(path, 2_000), path, headers);
   opened.push(channel);
   return channel;
 }
@@ -53,12 +53,16 @@ interface Asker {
 }
 
 /** Both ways in which `warden` asks; the second makes a connection for each call. */
-const WAYS: readonly (readonly [string, (path: string) => Promise<Asker>])[] = [
+const WAYS: readonly (readonly [
+  string,
+  (path: string, headers?: Readonly<Record<string, string>>) => Promise<Asker>,
+])[] = [
   ['a channel', openChannel],
   [
     'a single call',
-    async (path) => ({
-      unary: async (...question) => singleCall(await connectSocket(path, 2_000), path, ...question),
+    async (path, headers = {}) => ({
+      unary: async (service, method, request, options) =>
+        singleCall(await connectSocket(path, 2_000), path, service, method, request, { ...options, headers }),
     }),
   ],
 ];
@@ -106,6 +110,16 @@ describe.each(WAYS)('%s against grpc-js with the generated definitions', (_way, 
     expect(answer).toEqual(
       SignResponse.fromPartial({ certificate: 'c', evidence: { serial: 2n ** 64n - 1n, principals: ['a'] } }),
     );
+  });
+
+  test('headers of the caller arrive beside its request', async () => {
+    let seen: unknown;
+    const path = await sign((call, done) => {
+      seen = call.metadata.get('traceparent');
+      done(null, SignResponse.create());
+    });
+    await (await open(path, { traceparent: '00-trace' })).unary(fullName, methods.sign, SignRequest.create());
+    expect(seen).toEqual(['00-trace']);
   });
 
   test('two calls at once on one connection keep their own answers', async () => {

@@ -27,13 +27,14 @@ export function callHeaders(
   more: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return {
-    ...more,
     ':method': 'POST',
     ':scheme': 'http',
     ':authority': 'localhost',
     ':path': path,
     'content-type': 'application/grpc+proto',
     te: 'trailers',
+    // Behind those with a colon, which must come first.
+    ...more,
     ...(deadlineMs !== null && { 'grpc-timeout': grpcTimeout(deadlineMs) }),
   };
 }
