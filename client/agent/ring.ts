@@ -56,10 +56,23 @@ export class Ring {
     for (const slot of this.#slots) slot.forget();
   }
 
-  /** @throws whatever the daemon says; called at start so that a choice that must be made is asked for at once */
+  /**
+   * Looks, at the start, at whom the daemon admits: without names the only actor is taken; names that are none of this
+   * user's are told at once, and stay, since an administrator may add them. @throws whatever the daemon says
+   */
   async chooseActor(): Promise<void> {
-    if (this.#slots.length > 0) return;
     const names = await this.#ports.issuer.actors();
+    if (this.#slots.length > 0) {
+      for (const { actor } of this.#slots.map((slot) => slot.state())) {
+        if (names.includes(actor)) continue;
+        this.#ports.events.problem(
+          'not_yours',
+          { actor },
+          `${actor} does not admit you; yours: ${names.join(', ') || 'none'}`,
+        );
+      }
+      return;
+    }
     const [only] = names;
     if (names.length === 1 && only !== undefined) {
       this.#slots = [new Slot(only, this.#ports)];

@@ -60,7 +60,8 @@ export async function run(invocation: Invocation): Promise<number> {
       },
     },
   });
-  await chooseActor(ring, events);
+  // For a command the first need comes at once, and says the same.
+  if (command.length === 0 || args.strings('actor').length === 0) await chooseActor(ring, events);
   const watch = new Watch(ring, () => connectDaemon(invocation), systemTimers);
   watching.watch = watch;
   const lock = new Lock(systemTimers);

@@ -222,6 +222,12 @@ describe('looking again at what is held', () => {
   });
 });
 
+test("a name that is none of the user's is told at the start", async () => {
+  ring = makeRing('adm-tester', 'agt-typo');
+  await ring.chooseActor();
+  expect(said).toEqual(['not_yours: agt-typo does not admit you; yours: adm-tester']);
+});
+
 describe('without an actor named', () => {
   beforeEach(() => {
     ring = makeRing();
