@@ -37,7 +37,6 @@ export async function signHost(input: SignHostInput, context: RequestContext): P
   try {
     trail.note({
       actor: input.host,
-      actor_type: 'host',
       ...(input.reason === '' ? {} : { user_reason: input.reason }),
       ...(input.ticket === '' ? {} : { ticket: input.ticket }),
     });
@@ -48,7 +47,7 @@ export async function signHost(input: SignHostInput, context: RequestContext): P
     const { host, rule } = await authorisedHost(input.host, context);
     checkStanding({ actor: host.name, fingerprint: keyFingerprint }, context);
     const { tenant, system } = settings.policy;
-    trail.note({ tenant, backend: world.authority.backend });
+    trail.note({ actor_type: 'host', tenant, backend: world.authority.backend });
 
     const plan = planHostCertificate({
       host: host.name,

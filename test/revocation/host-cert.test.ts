@@ -85,7 +85,10 @@ describe('$ warden host-cert', () => {
     expect({ code: result.code, stdout: result.stdout }).toEqual({ code: 1, stdout: '' });
     const [, code, seq] = /why: (\w+) · ledger (\d+)/.exec(result.stderr) ?? [];
     expect(code).toBe(reason);
-    expect(await recordOf(daemon.house, seq)).toMatchObject({ kind: 'host', outcome: 'refused', reason });
+    const record = await recordOf(daemon.house, seq);
+    expect(record).toMatchObject({ kind: 'host', outcome: 'refused', reason });
+    // What a stranger sends is counted and not written each time: no host has let it in.
+    expect(record?.actor_type).toBe(reason === 'caller_not_allowed' ? undefined : 'host');
   });
 
   test('is refused for a security key, which no sshd can use', async () => {

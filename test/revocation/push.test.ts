@@ -115,6 +115,16 @@ describe('the list is pushed', () => {
     expect(await cli(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
 
+  test('with --sudo the whole of it runs as root, whatever the path holds', () => {
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'sudo'), '#!/bin/sh\n[ "$1" = -n ] || exit 9\nshift\nexec "$@"\n', { mode: 0o755 });
+    const odd = join(folder, `a 'b" $c.krl`);
+    const env = { PATH: `${bin}:${process.env.PATH}` };
+    execFileSync('sh', ['-c', writingScript(odd, 4, true)], { input: 'list', env });
+    expect(readFileSync(odd, 'utf8')).toBe('list');
+  });
+
   test('a list that comes short takes no place', () => {
     const short = join(folder, 'short.krl');
     writeFileSync(short, 'the former list');
