@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The one file that takes minutes goes first: it runs beside all the others, and not alone behind them. */
+/** The files that take minutes go first: they run beside all the others, and not alone behind them. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLongest = (file: TestSpecification): boolean => file.moduleId.endsWith('/e2e/kill.test.ts');
+    const isLongest = (file: TestSpecification): boolean =>
+      /\/(?:e2e\/kill|systemd\/boot)\.test\.ts$/.test(file.moduleId);
     return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
   }
 }

@@ -70,8 +70,8 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
   describe('the one of this host', () => {
     let said: Said;
     beforeAll(async () => {
-      said = new Said(await boot({ layers: [tree], steps: steps('steps.sh'), seconds: 120 }));
-    }, 150_000);
+      said = new Said(await boot({ layers: [tree], steps: steps('steps.sh'), seconds: 180 }));
+    }, 210_000);
 
     const hasNotifyReload = (): boolean =>
       Number(/^systemd (\d+)/.exec(said.out('systemd-version'))?.[1] ?? 0) >= NOTIFY_RELOAD_SINCE;
@@ -277,6 +277,10 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(Number(count), said.out('restarts')).toBeGreaterThan(6);
     });
 
+    test('a restart gives a running command its grace, and who asks meanwhile waits for the next daemon', () => {
+      expect(said.out('restart-busy')).toMatch(/^adm-root\nended with 3\nup\n(?:Terminated\n)?asked to end\n/);
+    });
+
     test('it is let live while it answers itself; hung, it is killed by the watchdog and comes back', () => {
       expect(said.code('fed')).toBe(0);
       expect(said.out('watchdog-journal')).toMatch(/Watchdog timeout \(limit 6s\)!/);
@@ -328,6 +332,8 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
         config_dir: '/home/tester/.config/warden',
       });
       expect([said.code('user-reload'), said.code('user-again'), said.code('user-uninstall')]).toEqual([0, 0, 0]);
+      expect(said.code('user-agent'), said.out('user-agent')).toBe(0);
+      expect(said.out('user-agent-keys')).toMatch(/\(ED25519-CERT\)/);
       expect(said.out('user-journal')).toMatch(/Status: "dev posture, 1 actors, generation 1"/);
     });
   });
@@ -341,8 +347,8 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       if (here < NOTIFY_RELOAD_SINCE && !existsSync(join(newer, 'usr', 'lib', 'systemd', 'systemd'))) {
         throw new Error(`systemd ${here} is here, and no newer one in .cache/systemd-newer: node .ci/setup.mjs test`);
       }
-      said = new Said(await boot({ layers, steps: steps('steps-newer.sh'), seconds: 60 }));
-    }, 90_000);
+      said = new Said(await boot({ layers, steps: steps('steps-newer.sh'), seconds: 90 }));
+    }, 120_000);
 
     test('is what runs there, and has nothing to say of the units', () => {
       expect(Number(/^systemd (\d+)/.exec(said.out('systemd-version'))?.[1])).toBeGreaterThanOrEqual(

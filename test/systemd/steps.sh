@@ -226,6 +226,21 @@ restarts() {
   sort /tmp/asked-1 /tmp/asked-2 | uniq -c
 }
 step restarts restarts
+# ... nor while a command is given its grace, and others wait for the next daemon all the while.
+busy() {
+  as_tester warden exec --route app-db --actor agt-tester -- /usr/bin/sh -c 'trap "echo asked to end; exit 3" TERM; echo up; while :; do sleep 0.1; done' > /tmp/busy 2>&1 &
+  local command=$!
+  until_holds grep -q up /tmp/busy
+  systemctl restart wardend.service &
+  local restart=$!
+  sleep 1
+  warden actors --quiet | head -1
+  wait $restart || echo 'the restart failed'
+  wait $command
+  echo "ended with $?"
+  cat /tmp/busy
+}
+step restart-busy busy
 systemctl reset-failed wardend.service
 
 # ---- hung, it is killed and comes back
@@ -286,6 +301,9 @@ step user-inactive as_user systemctl --user is-active wardend.service
 step user-sign as_user warden sign adm-tester --pubkey /home/tester/key.pub
 step user-active as_user systemctl --user is-active wardend.service
 step user-status as_user warden status --json
+step user-agent as_user systemctl --user start warden-agent.service
+until_holds test -S "/run/user/$uid/warden/agent.sock"
+step user-agent-keys as_user env SSH_AUTH_SOCK="/run/user/$uid/warden/agent.sock" ssh-add -l
 step user-doctor as_user warden doctor
 step user-reload as_user systemctl --user reload wardend.service
 step user-again as_user warden install

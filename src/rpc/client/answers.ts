@@ -17,8 +17,11 @@ export interface CallOptions {
 
 export const DEFAULT_DEADLINE_MS = 30_000;
 export const DEFAULT_MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-/** A daemon sends its settings at once; whatever does not is stuck, or is no daemon. */
-export const HANDSHAKE_MS = 5_000;
+/**
+ * A daemon sends its settings at once, unless it is being replaced behind a socket that systemd holds: the old one has
+ * ten seconds to end what runs, and the new one has to start. Whatever takes longer is stuck, or is no daemon.
+ */
+export const HANDSHAKE_MS = 15_000;
 
 export function callHeaders(
   path: string,
