@@ -13,10 +13,13 @@ import { createValueFiles } from '../runner/value-files.ts';
 import { startError } from '../start-error.ts';
 import { VERSION } from '../version.ts';
 import { parseSpawnerArguments, USAGE } from './arguments.ts';
+import { Budget } from './budget.ts';
 import { type SpawnerDeps, serve } from './serve.ts';
 
 /** Each is a command that runs, or one that is about to; wardend's own limits are far below. */
 const MAX_CONNECTIONS = 256;
+/** Of arguments, environments and values, in all. */
+const MAX_HELD_BYTES = 128 * 1024 * 1024;
 const EXIT_CODES = { refused: 1, usage: 2, unreachable: 3, unavailable: 4, internal: 5 } as const;
 
 async function main(): Promise<void> {
@@ -38,7 +41,12 @@ async function main(): Promise<void> {
   const valueFiles = createValueFiles([`${runtime}/values`, '/dev/shm/warden-spawner']);
   valueFiles.sweep();
   const meter = new LogMeter(() => performance.now());
-  const deps: SpawnerDeps = { ...args, valueFiles, log: (message, fields) => write(message, fields) };
+  const deps: SpawnerDeps = {
+    ...args,
+    valueFiles,
+    budget: new Budget(MAX_HELD_BYTES),
+    log: (message, fields) => write(message, fields),
+  };
   const open = new Set<Socket>();
   const onConnection = (socket: Socket): void => {
     socket.on('error', () => {});

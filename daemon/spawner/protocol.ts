@@ -27,7 +27,7 @@ export interface Order {
 }
 
 /** execve takes some 2 MiB of arguments and environment; JSON can make two and more of one byte. */
-export const MAX_HEAD_BYTES = 8 * 1024 * 1024;
+export const MAX_HEAD_BYTES = 4 * 1024 * 1024;
 export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
 export const MAX_LINE_BYTES = 4 * 1024;
 const PREFIX_BYTES = 8;

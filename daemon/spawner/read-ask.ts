@@ -1,28 +1,37 @@
 import type { Socket } from 'node:net';
+import type { Budget } from './budget.ts';
 import { type Ask, decodeAsk, lengthOfAsk, MAX_LINE_BYTES, Malformed } from './protocol.ts';
 
 export interface ReadAsk {
   readonly ask: Ask;
-  /** Overwrites the values. */
+  /** Overwrites the values, and gives back their room. */
   dispose(): void;
 }
 
 /** The whole of what wardend asks. The socket is left paused, what came after it still in it. @throws Malformed */
-export async function readAsk(socket: Socket, signal: AbortSignal): Promise<ReadAsk> {
+export async function readAsk(socket: Socket, signal: AbortSignal, budget: Budget): Promise<ReadAsk> {
   const chunks: Buffer[] = [];
   let have = 0;
   let wanted: number | null = null;
-  while (wanted === null || have < wanted) {
-    const chunk = await nextChunk(socket, signal);
-    chunks.push(chunk);
-    have += chunk.length;
-    wanted ??= lengthOfAsk(Buffer.concat(chunks));
-  }
-  const all = Buffer.concat(chunks);
-  if (all.length > wanted) socket.unshift(Buffer.from(all.subarray(wanted)));
-  for (const chunk of chunks) chunk.fill(0);
-  const dispose = (): void => void all.fill(0);
+  let all: Buffer | null = null;
+  const dispose = (): void => {
+    for (const held of [...chunks, all]) held?.fill(0);
+    budget.give(wanted ?? 0);
+    wanted = 0;
+  };
   try {
+    while (wanted === null || have < wanted) {
+      const chunk = await nextChunk(socket, signal);
+      chunks.push(chunk);
+      have += chunk.length;
+      if (wanted !== null) continue;
+      const length = lengthOfAsk(Buffer.concat(chunks));
+      if (length !== null && !budget.take(length)) throw new Malformed('too much at once');
+      wanted = length;
+    }
+    all = Buffer.concat(chunks);
+    for (const chunk of chunks.splice(0)) chunk.fill(0);
+    if (all.length > wanted) socket.unshift(Buffer.from(all.subarray(wanted)));
     return { ask: decodeAsk(all.subarray(0, wanted)), dispose };
   } catch (error) {
     dispose();

@@ -10,12 +10,15 @@ import { findProgram, foundOrThrow } from '../runner/find-program.ts';
 import { type Ends, type Launched, launch } from '../runner/launch.ts';
 import { checkAlive, processOf } from '../runner/process-of.ts';
 import type { ValueFiles } from '../runner/value-files.ts';
+import type { Budget } from './budget.ts';
 import { callerBehind, type ProofRules } from './proof.ts';
 import { type Answer, type Ask, Malformed, parseOrder } from './protocol.ts';
 import { onLines, type ReadAsk, readAsk } from './read-ask.ts';
 
 export interface SpawnerDeps extends ProofRules {
   readonly valueFiles: ValueFiles;
+  /** For what is asked, values among it, while it arrives and its command runs. */
+  readonly budget: Budget;
   /** Constant words, and fields that hold no value and no argument. */
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -34,7 +37,7 @@ export async function serve(socket: Socket, deps: SpawnerDeps): Promise<void> {
   let read: ReadAsk | null = null;
   try {
     passed = await receivePassed(socket);
-    read = await readAsk(socket, slow);
+    read = await readAsk(socket, slow, deps.budget);
     const connection = callerBehind(passed.connection, deps);
     try {
       await obey(read.ask, connection, passed.channel, socket, deps);

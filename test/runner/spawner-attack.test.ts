@@ -11,6 +11,7 @@ import { descriptorCalls } from '../../daemon/runner/descriptor-calls.ts';
 import { createSpawnerRunner } from '../../daemon/runner/spawner-runner.ts';
 import { encodeAsk } from '../../daemon/spawner/protocol.ts';
 import type { CommandStart } from '../../src/access/command-runner.ts';
+import { Secret } from '../../src/kernel/secret.ts';
 import { outcomeOf } from '../contract/command-runner.contract.ts';
 import { type SpawnerHouse, spawnerHouse, WARDEND_UID } from './spawner.ts';
 import { CALLER, type CallerProcess, isRoot, openFolder, untilGone } from './support.ts';
@@ -266,6 +267,18 @@ __attribute__((constructor)) void seen(void) {
     test('a frame that is cut short', async () => {
       expect(await saidTo(asked(START).slice(0, 1), { end: true })).toBe('');
       await logged(/cut short/);
+    });
+    test('many large frames at once: what does not fit is turned away, and the room is given back', async () => {
+      const from = house.log.length;
+      const large = [prefix(2, 16 * 1024 * 1024)];
+      const cut = await Promise.all(Array.from({ length: 12 }, () => saidTo(large, { end: true })));
+      expect(new Set(cut)).toEqual(new Set(['']));
+      await logged(/too much at once|cut short/, from);
+      const stdin = new Secret(Buffer.alloc(15 * 1024 * 1024));
+      for (let i = 0; i < 10; i++) {
+        const { stdout } = await outcomeOf(await start(['/usr/bin/wc', '-c'], { stdin }));
+        expect(stdout.toString()).toBe(`${stdin.length}\n`);
+      }
     });
     test('a frame that does not come', async () => {
       expect(await slow).toBe('');
