@@ -55,3 +55,22 @@ test('a denial leaves nothing to offer, and the agent says which decision it was
     /agt-test: refused: .*decision decision:fedcba9876543210, ledger \d+/,
   );
 });
+
+test('with OpenBao as backend the agent gets certificates, where warden issue is refused', async () => {
+  const warden = `version: 1
+posture: dev
+backend: openbao
+openbao: { address: "https://192.0.2.1:8200", login: { method: token_file, token_file: nowhere } }
+`;
+  const bao = await startDaemon({ warden });
+  const its = await startWardenAgent(bao, { args: ['--actor', 'agt-test'] });
+  try {
+    const { stdout } = await run('ssh-add', ['-l'], { SSH_AUTH_SOCK: its.socket });
+    expect(stdout).toMatch(/ synthetic-agt-test\/\S+ \(ED25519-CERT\)\n$/);
+    expect(await records(bao.house, { kind: 'sign' })).toMatchObject([{ backend: 'openbao', outcome: 'ok' }]);
+  } finally {
+    await its.stop();
+    await bao.stop();
+    bao.house.remove();
+  }
+});
