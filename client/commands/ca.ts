@@ -27,6 +27,8 @@ export async function run(invocation: Invocation): Promise<number> {
   out.note('TrustedUserCAKeys /etc/ssh/warden_ca.pub');
   out.note('AuthorizedPrincipalsFile /etc/ssh/auth_principals/%u');
   out.note('# then one principal a line (see `warden actors`) into /etc/ssh/auth_principals/LOGIN');
+  out.note('# and, once the list of `warden krl` is there (without it sshd lets nobody in):');
+  out.note('RevokedKeys /etc/ssh/warden.krl');
   return 0;
 }
 
