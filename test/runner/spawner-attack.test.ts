@@ -301,6 +301,16 @@ __attribute__((constructor)) void seen(void) {
     expect(new Set(seen)).toEqual(new Set([`${CALLER.uid} ${CALLER.uid}`]));
   });
 
+  test('a value in a variable that would have to be put back by an argument is refused', async () => {
+    for (const name of ['TMPDIR', 'LD_PRELOAD', 'MALLOC_ARENA_MAX']) {
+      const env = new Map([[name, Secret.fromString('v')]]);
+      await expect(start(['/bin/true'], { env })).rejects.toMatchObject({
+        code: 'route_unusable',
+        message: `a value cannot be given in the variable ${name}`,
+      });
+    }
+  });
+
   describe('when one of the three goes', () => {
     const marker = (): string => join('/dev/shm', `warden-marker-${process.pid}-${Math.random()}`);
     const until = async (path: string): Promise<void> => {
