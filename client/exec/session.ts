@@ -110,7 +110,7 @@ class RunningSession {
   }
 
   async flushed(): Promise<void> {
-    await Promise.all([this.#stdout.write(Buffer.alloc(0)), this.#stderr.write(Buffer.alloc(0))]);
+    await Promise.all([this.#stdout.flush(), this.#stderr.flush()]);
   }
 
   close(): void {

@@ -6,6 +6,8 @@ import { isatty } from 'node:tty';
 
 /** Device 1:3, as the kernel numbers it on every machine. */
 const RETRY_MS = 5;
+/** For a reader that is slower than the command: enough that neither waits for each piece of the other. */
+const HELD_BYTES = 1024 * 1024;
 const NULL_DEVICE = (1 << 8) | 3;
 
 /** Whether a descriptor is /dev/null, or closed. */
@@ -18,9 +20,12 @@ export function isNull(fd: number): boolean {
   }
 }
 
-/** Where output goes: resolves once more may be written. */
+/** Where output goes. Neither rejects. */
 export interface Sink {
+  /** Resolves once more may be written. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Resolves once all of it has left, or never will. */
+  flush(): Promise<void>;
 }
 
 /**
@@ -34,13 +39,24 @@ export function sink(fd: 1 | 2, onGone: () => void): Sink {
     gone = true;
   };
   const socket = asSocket(fd);
-  if (socket === null) return { write: (bytes) => writeAll(fd, bytes, () => gone, leave) };
+  if (socket === null) return { write: (bytes) => writeAll(fd, bytes, () => gone, leave), flush: async () => {} };
   socket.on('error', leave);
   return {
     write: (bytes) =>
       new Promise((resolve) => {
-        if (gone || socket.destroyed) return resolve();
-        socket.write(bytes, () => resolve());
+        if (gone || socket.destroyed || socket.write(bytes)) return resolve();
+        const done = (): void => {
+          socket.off('drain', done);
+          socket.off('close', done);
+          resolve();
+        };
+        socket.on('drain', done);
+        socket.on('close', done);
+      }),
+    flush: () =>
+      new Promise((resolve) => {
+        if (gone || socket.destroyed || socket.writableLength === 0) return resolve();
+        socket.write('', () => resolve());
       }),
   };
 }
@@ -73,7 +89,8 @@ function asSocket(fd: 0 | 1 | 2): Socket | null {
   const stats = fstatSync(fd);
   if (!stats.isFIFO() && !stats.isSocket()) return null;
   const own = stats.isFIFO() ? reopened(fd) : fd;
-  return new Socket({ fd: own, readable: fd === 0, writable: fd !== 0 });
+  const options = { fd: own, readable: fd === 0, writable: fd !== 0, writableHighWaterMark: HELD_BYTES };
+  return new Socket(options);
 }
 
 function reopened(fd: 0 | 1 | 2): number {

@@ -235,7 +235,7 @@ export function serverStream<Req, Res>(
 }
 
 /** How many messages a client that reads slowly has waiting in memory. */
-const MOST_UNREAD = 4;
+const MOST_UNREAD = 8;
 /** How long the first message may take to arrive. */
 const FIRST_WITHIN_MS = 10_000;
 

@@ -18,7 +18,12 @@ test('the example catalogue is valid beside the production example, without a wa
   const result = await checkFolder(dir, { parser: inProcessParser(() => facts) });
   expect(result.problems).toEqual([]);
   expect(result.warnings).toEqual([]);
-  expect([...(result.snapshot?.routes.keys() ?? [])]).toEqual(['npm-publish', 'hub-db-reader', 'key-cape-login']);
+  expect([...(result.snapshot?.routes.keys() ?? [])]).toEqual([
+    'npm-publish',
+    'hub-db-reader',
+    'backup-key',
+    'key-cape-login',
+  ]);
 });
 
 test('a route for an actor who is not in the inventory is a warning with its place', async () => {

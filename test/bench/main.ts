@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { execStream, execTrue } from './exec.ts';
 import { fairness } from './fairness.ts';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
 import { maskThroughput } from './masking.ts';
@@ -22,6 +23,8 @@ const ALL = [
   openbaoSign,
   fetchValue,
   wardenFetchWall,
+  execTrue,
+  execStream,
   maskThroughput,
   coldStart,
   idleRss,

@@ -10,6 +10,7 @@ import { parseRoutes } from '../../src/config/parse-routes.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
 import { Secret } from '../../src/kernel/secret.ts';
+import { DayCounts } from '../../src/ledger/day-counts.ts';
 import type { LedgerEntry } from '../../src/ledger/record.ts';
 import type { RequestContext } from '../../src/operations/context.ts';
 import { type ExecInput, exec } from '../../src/operations/exec.ts';
@@ -207,6 +208,7 @@ function stage(parts: Parts = {}) {
       clock: { now: () => 0, monotonic: () => 0 },
       timers: { after: () => () => {} },
       slots: commandSlots,
+      quotas: new DayCounts({ now: () => 0, earlier: async function* () {} }),
       recorder: null,
       keepLease: () => () => events.push('kept no longer'),
     },

@@ -23,6 +23,9 @@ import {
 } from './answers.ts';
 import { FrameReader, FramingError, frame } from './framing.ts';
 
+/** What may be on its way to us: with the protocol's own 64 KiB a fast stream waits at each of them. */
+const WINDOW_BYTES = 1024 * 1024;
+
 /**
  * gRPC over one HTTP/2 connection on a connected socket: unary calls and streams, which is all that `warden`
  * makes. A third of grpc-js's start-up time, and held against grpc-js by tests.
@@ -40,7 +43,11 @@ export class Channel {
   constructor(socket: Socket, path: string, headers: Readonly<Record<string, string>> = {}) {
     this.#path = path;
     this.#headers = headers;
-    this.#session = connect('http://localhost', { createConnection: () => socket });
+    this.#session = connect('http://localhost', {
+      createConnection: () => socket,
+      settings: { initialWindowSize: WINDOW_BYTES },
+    });
+    this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
     this.#handshakeTimer = setTimeout(() => {
       this.#lost ??= unreachable(this.#path, 'did not answer as a gRPC server does');
       this.#session.destroy();
