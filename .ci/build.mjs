@@ -17,7 +17,7 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   // Native or WebAssembly parts, and pino's worker files, are found in node_modules at run time.
-  external: ['koffi', '@cedar-policy/cedar-wasm', 'pino', 'prom-client'],
+  external: ['koffi', '@cedar-policy/cedar-wasm', 'pino', 'prom-client', '@opentelemetry/*'],
   loader: { '.binpb': 'binary' },
   define: { 'process.env.WARDEN_BUNDLED': '"1"' },
 };

@@ -315,8 +315,8 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
       probes.stop();
       stopSweeping();
       reloader.close();
-      await seeing.close();
       await mark('stop');
+      await seeing.close();
       await restraints.close();
       await ledger.close();
       await leaveWorld(current.current, null);

@@ -1,11 +1,13 @@
 import { createRequire } from 'node:module';
 import { REASONS } from '../../src/kernel/reason.ts';
 import { describeStatus, type StatusSources } from '../status.ts';
+import type { TelemetryCounts } from './otlp.ts';
 import type { Tallies } from './tallies.ts';
 
 export interface MetricSources {
   readonly status: StatusSources;
   readonly tallies: Tallies;
+  readonly telemetry: () => TelemetryCounts;
 }
 
 export interface Metrics {
@@ -28,7 +30,7 @@ const DELAY_PRECISION_MS = 100;
  * are closed lists. Values are read when somebody asks, but for how long requests took. Loads prom-client, which is not loaded
  * before somebody configured `metrics.listen`.
  */
-export function createMetrics({ status, tallies }: MetricSources): Metrics {
+export function createMetrics({ status, tallies, telemetry }: MetricSources): Metrics {
   const load = createRequire(import.meta.url);
   const { Registry, Gauge, Counter, Histogram, collectDefaultMetrics } = load(
     'prom-client',
@@ -75,6 +77,9 @@ export function createMetrics({ status, tallies }: MetricSources): Metrics {
   const cacheEntries = gauge('policy_cache_entries', 'Decisions held.');
   const policyInFlight = gauge('policy_in_flight', 'Questions under way.');
   const glass = gauge('break_glass_open', '1 while the break-glass is open.');
+  const exported = counter('telemetry', 'Records and spans for the OpenTelemetry collector, by what became of them.', [
+    'result',
+  ]);
   const lockdown = gauge('lockdown', '1 while nothing is released.');
 
   function fill(): void {
@@ -109,6 +114,8 @@ export function createMetrics({ status, tallies }: MetricSources): Metrics {
     cacheEntries.set(policy?.cacheEntries ?? 0);
     policyInFlight.set(policy?.inFlight ?? 0);
     glass.set(policy?.breakGlassUntil === undefined ? 0 : 1);
+    exported.reset();
+    for (const [result, count] of Object.entries(telemetry())) exported.inc({ result }, count);
     lockdown.set(status.services.restraints.lockdown === null ? 0 : 1);
   }
 

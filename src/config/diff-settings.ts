@@ -31,6 +31,7 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...numbers('ledger', { ...before.ledger }, { ...after.ledger }),
     ...changed('metrics', before.metrics?.listen ?? 'off', after.metrics?.listen ?? 'off'),
     ...recordingChanges(before.recording ?? NOT_RECORDED, after.recording ?? NOT_RECORDED),
+    ...changed('telemetry', before.telemetry?.endpoint ?? 'off', after.telemetry?.endpoint ?? 'off'),
     ...changed('alerts', alertWords(before), alertWords(after)),
     ...(sameContent(before.openbao ?? null, after.openbao ?? null) ? [] : ['openbao: changed']),
   ];

@@ -7,7 +7,7 @@ import type { Problems } from './problems.ts';
 import { parseBurst } from './schema/alerts.ts';
 import type { WardenFile } from './schema/warden.ts';
 import { toSelectors } from './selectors.ts';
-import type { AlertSettings, OpenBaoSettings, Settings } from './snapshot.ts';
+import type { AlertSettings, OpenBaoSettings, Settings, TelemetrySettings } from './snapshot.ts';
 
 /** The file's data as settings: names resolved, paths absolute, times and sizes as numbers. */
 export function toSettings(file: WardenFile, configDir: string, facts: Facts, problems: Problems): Settings {
@@ -43,6 +43,7 @@ export function toSettings(file: WardenFile, configDir: string, facts: Facts, pr
       maxBytes: parseSize(file.recording.max) ?? 0,
     },
     alerts: toAlerts(file.alerts),
+    telemetry: toTelemetry(file.telemetry, absolute),
     openbao: file.openbao === undefined ? null : toOpenBao(file.openbao, absolute),
   };
 }
@@ -61,6 +62,14 @@ export function ceilingsOf(hours: WardenFile['ttl_ceilings_hours']): Settings['t
 function toAlerts({ refusals, command, quiet }: WardenFile['alerts']): AlertSettings | null {
   const burst = refusals === null ? null : parseBurst(refusals);
   return burst === null ? null : { ...burst, command, quietMs: milliseconds(quiet) };
+}
+
+function toTelemetry(
+  { otlp, logs, traces, bearer_file: bearer }: WardenFile['telemetry'],
+  absolute: (path: string) => string,
+): TelemetrySettings | null {
+  if (otlp === 'off') return null;
+  return { endpoint: otlp, logs, traces, bearerFile: bearer === null ? null : absolute(bearer) };
 }
 
 function toPolicy(

@@ -17,6 +17,11 @@ export function checkSettings(file: WardenFile, problems: Problems): void {
   }
   if (file.alerts.command !== null && file.alerts.refusals === null)
     problems.warn(['alerts', 'command'], 'alerts.command never runs: alerts.refusals is null');
+  if (file.posture === 'prod' && /^http:\/\/(?!127\.|localhost|\[::1\])/.test(file.telemetry.otlp))
+    problems.warn(
+      ['telemetry', 'otlp'],
+      'plain http shows to the network who gets what: use https, or a collector on this machine',
+    );
   if (file.openbao?.tier !== undefined && file.openbao.tier !== file.posture) {
     problems.warn(['openbao', 'tier'], 'openbao.tier differs from posture: fetch and exec are refused');
   }

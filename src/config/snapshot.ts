@@ -31,6 +31,8 @@ export interface Settings {
   readonly recording?: RecordingSettings;
   /** Null or absent: nobody is told of refusals. */
   readonly alerts?: AlertSettings | null;
+  /** Null or absent: nothing is sent. */
+  readonly telemetry?: TelemetrySettings | null;
   /** Null: the file has no such block. */
   readonly openbao?: OpenBaoSettings | null;
 }
@@ -45,6 +47,14 @@ export interface AlertSettings {
   readonly quietMs: number;
   /** Null: the log alone. */
   readonly command: readonly string[] | null;
+}
+
+/** What an OpenTelemetry collector gets. */
+export interface TelemetrySettings {
+  readonly endpoint: string;
+  readonly logs: boolean;
+  readonly traces: boolean;
+  readonly bearerFile: string | null;
 }
 
 export interface Limits {

@@ -39,6 +39,7 @@ describe('warden.yaml', () => {
       ledger: { rotateBytes: 67_108_864, checkpointEvery: 1000 },
       metrics: { listen: 'off' },
       alerts: null,
+      telemetry: null,
       recording: { types: [], dir: null, retentionMs: 2_592_000_000, maxBytes: 268_435_456 },
       openbao: null,
     });

@@ -158,7 +158,7 @@ describe('metrics on a Unix socket', () => {
       parse(text).flatMap((sample) => (sample.name.startsWith('warden') ? Object.keys(sample.labels) : [])),
     );
     expect([...labels].sort()).toEqual(
-      ['backend', 'le', 'method', 'mode', 'name', 'outcome', 'posture', 'reason', 'state', 'version'].sort(),
+      ['backend', 'le', 'method', 'mode', 'name', 'outcome', 'posture', 'reason', 'result', 'state', 'version'].sort(),
     );
   });
 

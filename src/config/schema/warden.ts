@@ -18,6 +18,7 @@ import {
 } from './common.ts';
 import { openbao } from './openbao.ts';
 import { selectors } from './selector.ts';
+import { telemetry } from './telemetry.ts';
 
 const keySource = text(
   'not a CA key: neither a path, `credential:NAME` nor `agent:SHA256:…`',
@@ -234,6 +235,7 @@ export const wardenFile = z.strictObject({
   ledger: ledger.prefault({}).describe('The ledger.'),
   metrics: metrics.prefault({}).describe('Metrics.'),
   recording: recording.prefault({}).describe('Recordings of terminal sessions, masked, in asciicast v2.'),
+  telemetry: telemetry.prefault({}).describe('Ledger records and requests for an OpenTelemetry collector.'),
   alerts: alerts.prefault({}).describe('Who is told of a burst of refusals.'),
 });
 

@@ -1,0 +1,100 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TelemetrySettings } from '../../src/config/snapshot.ts';
+import type { FileLedger } from '../../src/ledger/file-ledger.ts';
+import type { RequestEnd } from '../../src/rpc/call.ts';
+import type { Log } from '../log.ts';
+import { createOtlp, type Otlp, type TelemetryCounts } from './otlp.ts';
+
+interface Following {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+const LAST_MS = 2_000;
+const NONE: TelemetryCounts = { sent: 0, failed: 0, dropped: 0 };
+
+/** Ledger records and requests for an OpenTelemetry collector, as the config in force wants it. */
+export class Telemetry {
+  readonly #ledger: FileLedger;
+  readonly #log: Log;
+  readonly #now: () => number;
+  #settings: TelemetrySettings | null = null;
+  #otlp: Otlp | null = null;
+  #following: Following | null = null;
+  /** The last record that was handed over. */
+  #seq = 0n;
+  #fault = '';
+
+  constructor(ledger: FileLedger, log: Log, now: () => number) {
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  get counts(): TelemetryCounts {
+    return this.#otlp?.counts() ?? NONE;
+  }
+
+  /** A sentence where something is lost; "" where nothing is. */
+  get notice(): string {
+    if (this.#fault !== '') return this.#fault;
+    const { failed, dropped } = this.counts;
+    if (failed + dropped === 0) return '';
+    return `telemetry: ${failed} records were not taken by ${this.#settings?.endpoint}, ${dropped} were dropped before`;
+  }
+
+  requestEnded({ method, context, error, durationMs }: RequestEnd): void {
+    if (this.#otlp === null || context === null) return;
+    const { trace, requestId } = context;
+    this.#otlp.request({ method, trace, ended: this.#now(), durationMs, reason: error?.code ?? '', requestId });
+  }
+
+  /** Never rejects. */
+  async apply(settings: TelemetrySettings | null): Promise<void> {
+    if (isDeepStrictEqual(settings, this.#settings) && this.#fault === '') return;
+    await this.close();
+    this.#settings = settings;
+    this.#fault = '';
+    if (settings === null) return;
+    try {
+      this.#otlp = createOtlp(settings);
+    } catch (cause) {
+      this.#fault = `telemetry is not sent to ${settings.endpoint}`;
+      this.#log.error({ endpoint: settings.endpoint, cause: String(cause) }, 'telemetry not sent');
+      return;
+    }
+    const { logs, traces, endpoint } = settings;
+    this.#log.info({ endpoint, logs, traces }, 'telemetry sent');
+    if (logs) this.#following = this.#follow(this.#otlp);
+  }
+
+  /** Hands over what is on record by now, and waits for the collector, two seconds at most. */
+  async close(): Promise<void> {
+    const otlp = this.#otlp;
+    if (otlp === null) return;
+    const until = performance.now() + LAST_MS;
+    while (this.#following !== null && this.#seq < this.#ledger.status().seq && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    this.#following?.stop.abort();
+    await this.#following?.done;
+    this.#following = null;
+    this.#otlp = null;
+    await otlp.close(Math.max(100, until - performance.now()));
+  }
+
+  #follow(otlp: Otlp): Following {
+    const stop = new AbortController();
+    this.#seq = this.#ledger.status().seq;
+    const read = async (): Promise<void> => {
+      for await (const { record } of this.#ledger.follow({}, stop.signal)) {
+        this.#seq = BigInt(record.seq);
+        otlp.record(record);
+      }
+    };
+    const done = read().catch((cause: unknown) => {
+      this.#fault = 'telemetry: the ledger cannot be followed';
+      this.#log.error({ cause: String(cause) }, 'telemetry not sent');
+    });
+    return { stop, done };
+  }
+}
