@@ -359,6 +359,11 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(Number(/exposure level for \S+: ([\d.]+)/.exec(said.out('security'))?.[1])).toBeLessThanOrEqual(2);
     });
 
+    test('the first actor is of whoever typed sudo, not of root', () => {
+      expect(said.out('inventory')).toContain('- name: adm-alice\n');
+      expect(said.out('inventory')).toContain(`callers: [{ uid: ${said.out('alice-id').trim()} }]`);
+    });
+
     test('systemctl reload comes back when the config is in force, or refused, and the status says which', () => {
       expect([said.code('reload'), said.out('status-after-reload').trim()]).toEqual([
         0,

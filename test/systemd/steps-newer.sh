@@ -11,8 +11,12 @@ step() {
 }
 property() { systemctl show wardend.service -P "$1"; }
 
+useradd --create-home alice
 systemctl --version | head -1 > /srv/out/systemd-version.out
-step install warden install --system --posture dev
+# As sudo does it: the actor is of whoever typed it.
+step install env SUDO_USER=alice SUDO_UID="$(id -u alice)" warden install --system --posture dev
+step inventory grep -A6 '^  - name' /etc/warden/inventory.yaml
+step alice-id id -u alice
 step type property Type
 step verify systemd-analyze verify /etc/systemd/system/wardend.service /etc/systemd/system/wardend.socket
 step security systemd-analyze security --offline=true /etc/systemd/system/wardend.service --no-pager
