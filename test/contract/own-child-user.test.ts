@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createOwnChildRunner } from '../../daemon/runner/own-child.ts';
 import { createValueFiles } from '../../daemon/runner/value-files.ts';
 import { becomeForGood } from '../runner/become.ts';
@@ -21,7 +21,7 @@ commandRunnerContract({
       ids: { ...ids, groups: ids.groups.filter((group) => group !== ids.gid) },
       valueFolders: [values],
       async close() {
-        callers.root(`rm -rf '${callers.path}'`);
+        callers.root(`rm -rf '${dirname(callers.path)}'`);
         await callers.close();
         removeFolder(values);
       },

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -45,6 +45,7 @@ __attribute__((constructor)) void seen(void) {
     slow = saidTo([]);
   });
   afterAll(async () => {
+    house?.callers.root(`rm -rf '${dirname(hostile)}'`);
     await caller?.end();
     await house?.close();
   });
