@@ -1,5 +1,6 @@
 import { Channel } from '../src/rpc/client/channel.ts';
 import type { Invocation } from './invocation.ts';
+import { withVersions } from './neighbours.ts';
 import { reachDaemon } from './reach-daemon.ts';
 
 /** A channel to the first daemon that answers. The caller closes it. @throws as reachDaemon */
@@ -13,6 +14,8 @@ export async function withDaemon<T>(invocation: Invocation, use: (channel: Chann
   const channel = await connectDaemon(invocation);
   try {
     return await use(channel);
+  } catch (error) {
+    throw await withVersions(error, channel);
   } finally {
     channel.close();
   }

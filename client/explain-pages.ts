@@ -433,7 +433,7 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
   unimplemented: page(
     'The daemon does not know this request.',
     ['It is older than this client.'],
-    ['Upgrade the daemon.'],
+    ['Upgrade the daemon: warden status and warden doctor show both versions.'],
   ),
   daemon_unreachable: page(
     'No wardend answers on the socket.',

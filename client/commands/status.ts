@@ -1,6 +1,7 @@
 import { type StatusResponse, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { connectDaemon, withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
+import { versionWarning } from '../neighbours.ts';
 import { printStatus, statusJson } from '../print-status.ts';
 import { liveStatus } from '../status/live.ts';
 import { plainStatus } from '../status/plain.ts';
@@ -18,6 +19,8 @@ export async function run(invocation: Invocation): Promise<number> {
     const status = await channel.unary(fullName, methods.status, {});
     if (out.json) out.object(statusJson(status));
     else printStatus(status, out);
+    const warning = versionWarning(status.version);
+    if (warning !== null) out.aside({ text: 'warning: ', style: 'yellow' }, warning);
     return exitCodeOf(status);
   });
 }

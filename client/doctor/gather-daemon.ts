@@ -1,7 +1,7 @@
-import manifest from '../../package.json' with { type: 'json' };
 import { WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
+import { CLIENT_VERSION } from '../neighbours.ts';
 import { toShown } from '../report-error.ts';
 import type { DaemonFacts } from './judge-daemon.ts';
 
@@ -13,7 +13,7 @@ export async function gatherDaemon(invocation: Invocation): Promise<DaemonFacts>
       const begun = performance.now();
       const status = await channel.unary(fullName, methods.status, {}, { deadlineMs: 10_000 });
       const ms = performance.now() - begun;
-      return { reached: true, status, ms, clientVersion: manifest.version, ownPid: process.pid };
+      return { reached: true, status, ms, clientVersion: CLIENT_VERSION, ownPid: process.pid };
     });
   } catch (thrown) {
     return { reached: false, error: toShown(thrown) };

@@ -1,4 +1,5 @@
 import type { CallerSeen, ProcessStatus, StatusResponse } from '../../src/rpc/generated/warden/v1/warden.ts';
+import { olderSide } from '../neighbours.ts';
 import type { ShownError } from '../report-error.ts';
 import { type Check, finding, note, off, ok, unknown } from './check.ts';
 
@@ -54,15 +55,9 @@ export function judgeDaemon(facts: DaemonFacts): Check[] {
 
 /** Neighbours work together; whoever is further apart is told which side to upgrade. */
 export function judgeVersions(daemon: string, client: string): Check {
-  const [ours, theirs] = [client, daemon].map((version) => version.split('.').map((part) => Number.parseInt(part, 10)));
-  if (ours?.[0] === theirs?.[0] && ours?.[1] === theirs?.[1]) return ok('version', `client and daemon are ${daemon}`);
-  const older = isBefore(theirs ?? [], ours ?? []) ? 'daemon' : 'client';
+  const older = olderSide(daemon, client);
+  if (older === null) return ok('version', `client and daemon are ${daemon}`);
   return note('version', `the client is ${client}, the daemon ${daemon}`, `upgrade the ${older}`);
-}
-
-function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  const at = a.findIndex((part, index) => part !== b[index]);
-  return at !== -1 && (a[at] ?? 0) < (b[at] ?? 0);
 }
 
 function judgeProcess(process: ProcessStatus | undefined): Check[] {
