@@ -10,6 +10,10 @@ import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.ts';
 import { isNull } from './stdio.ts';
 
 const MAX_ENV_FILE_BYTES = 256 * 1024;
+/** What the daemon takes in one message, less what the other fields may need. */
+const MAX_START_BYTES = 240 * 1024;
+/** What the command would get with --pristine; the daemon has the last word. */
+const PRISTINE = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|LANG|LC_.*|TZ)$/;
 /** Logins of the user's own: the daemon would take them out, and need not see them. */
 const OWN = /^(?:BAO|VAULT|WARDEN)_/;
 
@@ -26,14 +30,17 @@ export function readExecStart(invocation: Invocation, routes: readonly string[],
   }
   const wantsStdin = !args.flag('no-stdin') && file !== '-' && args.string('id-token-file') !== '-';
   const terminal = wantsStdin && isatty(0) && isatty(1) ? terminalSize() : undefined;
+  const pristine = args.flag('pristine');
+  const environment = ownEnvironment(env).filter(({ name }) => !pristine || PRISTINE.test(name.toString('latin1')));
+  checkSize(argv, environment);
   return {
     routes: [...routes],
     references: [...references],
     actor: args.string('actor') ?? '',
     argv: [...argv],
-    environment: ownEnvironment(env),
+    environment,
     additions: plain.map(([name, value]) => ({ name: Buffer.from(name), value: Buffer.from(value) })),
-    pristine: args.flag('pristine'),
+    pristine,
     noMask: args.flag('no-mask'),
     noNetwork: args.flag('no-network'),
     terminal,
@@ -44,6 +51,16 @@ export function readExecStart(invocation: Invocation, routes: readonly string[],
     reason: args.string('reason') ?? '',
     ticket: args.string('ticket') ?? '',
   };
+}
+
+function checkSize(argv: readonly string[], environment: readonly EnvironmentVariable[]): void {
+  const words = argv.reduce((sum, word) => sum + Buffer.byteLength(word) + 8, 0);
+  const variables = environment.reduce((sum, { name, value }) => sum + name.length + value.length + 16, 0);
+  if (words + variables <= MAX_START_BYTES) return;
+  throw usageError(
+    'environment and command line together are over 256 KiB',
+    'leave some of it out: --pristine, or env -u',
+  );
 }
 
 export function terminalSize(): TerminalSize {

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { start } from '../exec/support.ts';
 import { json, warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
 import { devServer, type RealServer } from '../support/openbao.ts';
@@ -26,9 +28,15 @@ beforeAll(async () => {
     default_ttl: '10m',
     max_ttl: '1h',
   });
+  await bao.ok('POST', 'database-test/roles/brief', {
+    db_name: 'pg',
+    creation_statements: [`CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}';`],
+    default_ttl: '3s',
+    max_ttl: '1h',
+  });
   await bao.ok('POST', 'sys/policies/acl/daemon', {
     policy:
-      'path "database-test/creds/reader" { capabilities = ["read"] }\npath "sys/leases/revoke" { capabilities = ["update"] }',
+      'path "database-test/creds/+" { capabilities = ["read"] }\npath "sys/leases/revoke" { capabilities = ["update"] }',
   });
   const created = await bao.call('POST', 'auth/token/create', { body: { policies: ['daemon'] } });
   const { client_token: token } = (created.body as { auth: { client_token: string } }).auth;
@@ -44,6 +52,16 @@ routes:
     location: { test: { mount: database-test, path: creds/reader, fields: [username, password] } }
     fetch_capable: true
     actors: [agt-m1, agt-m3]
+  - id: db-brief
+    owner: openbao
+    lane: openbao-dynamic
+    as: daemon
+    secret: { required_maturity: M2, data_class: confidential }
+    location: { test: { mount: database-test, path: creds/brief, fields: [username, password] } }
+    exec_capable: true
+    allow_unmasked: true
+    inject: [{ field: username, env: PGUSER }, { field: password, env: PGPASSWORD }]
+    actors: [agt-m3]
   - id: db-misspelt
     owner: openbao
     lane: openbao-dynamic
@@ -100,6 +118,38 @@ test('a leased login: both fields of one lease, good at the database, gone with 
   await bao.ok('POST', 'sys/leases/revoke', { lease_id: answer.lease_id, sync: true });
   expect(roles()).not.toContain(user);
 });
+
+test('a login under a command is renewed for as long as that runs, and gone when it has ended', async () => {
+  const go = join(daemon.house.folder, 'go');
+  const script = 'echo "user $PGUSER end"; while [ ! -e "$1" ]; do sleep 0.05; done; exit 3';
+  const { ended, saw, child } = start(daemon, [
+    ...['--route', 'db-brief', '--actor', 'agt-m3', '--no-mask'],
+    ...['--', 'sh', '-c', script, 'sh', go],
+  ]);
+  let out = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    out += chunk.toString('utf8');
+  });
+  await saw(' end');
+  const user = /user (\S+) end/.exec(out)?.[1] ?? '';
+  const { lease_id } = lastRecord(daemon.house);
+  expect(lastRecord(daemon.house)).toMatchObject({ kind: 'exec_start', openbao_path: 'database-test/creds/brief' });
+  // Past its three seconds only if OpenBao was asked to lengthen it.
+  const renewed = async (): Promise<string | null> => {
+    const { body } = await bao.call('POST', 'sys/leases/lookup', { body: { lease_id } });
+    return (body as { data?: { last_renewal: string | null } }).data?.last_renewal ?? null;
+  };
+  const until = performance.now() + 15_000;
+  let first = await renewed();
+  for (; first === null && performance.now() < until; first = await renewed()) await pause(50);
+  for (let now = first; now === first && performance.now() < until; now = await renewed()) await pause(50);
+  expect(await renewed()).not.toBe(first);
+  expect(roles()).toContain(user);
+  writeFileSync(go, '');
+  expect((await ended).code).toBe(3);
+  expect(roles()).not.toContain(user);
+  expect(lastRecord(daemon.house)).toMatchObject({ kind: 'exec_end', outcome: 'ok', exit_code: 3 });
+}, 40_000);
 
 test('each fetch is a lease of its own, and one request makes one', async () => {
   const before = roles().length;

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a shell's variables are what is meant.
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lastRecord, recordsOf, tempFolder } from '../access/support.ts';
@@ -196,6 +196,17 @@ describe('$ warden exec', () => {
       stdout: `${cwd}/bin/tool x\n`,
     });
   });
+});
+
+test('--no-network: the command is alone with its loopback', async () => {
+  const [own, alone] = [
+    await exec(daemon, plain('readlink /proc/self/ns/net')),
+    await exec(daemon, ['--no-network', ...plain('readlink /proc/self/ns/net; ls /sys/class/net; exit 3')]),
+  ];
+  expect(own).toMatchObject({ code: 0, stdout: `${readlinkSync('/proc/self/ns/net')}\n` });
+  expect(alone).toMatchObject({ code: 3, stderr: '' });
+  expect(alone.stdout).toMatch(/^net:\[\d+\]\n/);
+  expect(alone.stdout.split('\n')[0]).not.toBe(own.stdout.trim());
 });
 
 describe('the environment of a command', () => {

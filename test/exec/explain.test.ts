@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordsOf, tempFolder } from '../access/support.ts';
+import { json, warden } from '../support/cli.ts';
+import type { RunningDaemon } from '../support/daemon.ts';
+import { exec, execDaemon, WARDEN } from './support.ts';
+
+let daemon: RunningDaemon;
+beforeAll(async () => {
+  daemon = await execDaemon(`${WARDEN}policy: { enabled: true, gate: [sign, exec] }\n`);
+});
+afterAll(async () => {
+  await daemon?.stop();
+  daemon?.house.remove();
+});
+
+const run = (...args: string[]) => warden(args, { env: { WARDEN_SOCKET: daemon.socket } });
+const stepsOf = (answer: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries((answer.steps as { name: string; outcome: string }[]).map(({ name, outcome }) => [name, outcome]));
+
+describe('$ warden explain exec', () => {
+  test('walks every step; nothing is started, asked or recorded', async () => {
+    const marker = join(tempFolder(), 'started');
+    const before = recordsOf(daemon.house).length;
+    const result = await run('explain', 'exec', '--json', '--route', 'plain', '--', 'touch', marker);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    const answer = json(result);
+    expect(answer.verdict).toBe('would_ask');
+    expect(Object.entries(stepsOf(answer)).filter(([, outcome]) => outcome !== 'held')).toEqual([
+      ['quota', 'not_asked'],
+      ['policy', 'would_ask'],
+    ]);
+    expect(existsSync(marker)).toBe(false);
+    expect(recordsOf(daemon.house).length).toBe(before);
+  });
+
+  test.each<[string, string[], string, string]>([
+    ['a route that is not there', ['--route', 'nonesuch', '--', 'true'], 'route', 'route_not_allowed'],
+    ['a command that is not there', ['--route', 'plain', '--', 'nonesuch'], 'command', 'command_not_found'],
+    ['a command that is not listed', ['--route', 'listed', '--', 'ls'], 'command', 'command_not_allowed'],
+  ])('%s fails at its step', async (_name, args, step, reason) => {
+    const result = await run('explain', 'exec', '--json', ...args);
+    expect(result.code).toBe(1);
+    expect(json(result)).toMatchObject({ verdict: 'refused', reason });
+    expect(stepsOf(json(result))[step]).toBe('failed');
+  });
+
+  test('--ask asks the decision point, and that is on record', async () => {
+    const result = await run('explain', 'exec', '--json', '--ask', '--route', 'plain', '--', 'true');
+    expect(json(result)).toMatchObject({ verdict: 'allowed', decision_id: expect.stringMatching(/decision:/) });
+    expect(recordsOf(daemon.house).at(-1)).toMatchObject({ kind: 'explain', policy_effect: 'allow', route: 'plain' });
+  });
+});
+
+test('the gate decides on each route, and its decision is in each record', async () => {
+  expect(await exec(daemon, ['--route', 'both', '--route', 'plain', '--', 'true'])).toMatchObject({ code: 0 });
+  const starts = recordsOf(daemon.house).filter(({ kind }) => kind === 'exec_start');
+  expect(starts).toEqual([
+    expect.objectContaining({ route: 'both', policy_effect: 'allow', policy_reason: 'secret_route_matched' }),
+    expect.objectContaining({ route: 'plain', policy_effect: 'allow', policy_reason: 'secret_route_matched' }),
+  ]);
+});
+
+describe('$ warden access ROUTE', () => {
+  test('says what a command would get', async () => {
+    const { stdout } = await run('access', 'listed');
+    expect(stdout).toMatch(/injects +a as LISTED\n/);
+    expect(stdout).toMatch(/runs +\/bin\/echo hello \*\*; \/bin\/cat\n/);
+    expect(stdout).toMatch(/for +at most 1h\n/);
+  });
+
+  test('--exec runs it', async () => {
+    const result = await run('access', 'plain', '--exec', '--', 'sh', '-c', 'echo "$TOKEN"; exit 3');
+    expect(result).toEqual({ code: 3, stdout: '[masked:plain]\n', stderr: '' });
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['without a command', ['plain', '--exec'], /--exec needs a route and a command/],
+    ['a command without it', ['plain', '--', 'true'], /a command is for --exec/],
+    ['together with --fetch', ['plain', '--exec', '--fetch', '--', 'true'], /--fetch or --exec, not both/],
+  ])('--exec: %s is a usage error', async (_name, args, stderr) => {
+    const result = await run('access', ...args);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toMatch(stderr);
+  });
+});
+
+test('more than a request may have is refused before it is sent', async () => {
+  const env = Object.fromEntries(['A', 'B', 'C'].map((name) => [name, 'x'.repeat(100_000)]));
+  expect(await exec(daemon, ['--route', 'plain', '--', 'true'], { env })).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining('environment and command line together are over 256 KiB'),
+  });
+  expect(await exec(daemon, ['--route', 'plain', '--pristine', '--', 'true'], { env })).toMatchObject({ code: 0 });
+});
