@@ -23,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'host-cert': 'test/revocation/host-cert.test.ts',
   'known-hosts': 'test/revocation/host-cert.test.ts',
   'posture promote': 'test/posture/promote.test.ts, at a terminal',
+  install: 'test/systemd, on a booted machine',
   demo: 'test/cli/demo.test.ts',
 };
 
