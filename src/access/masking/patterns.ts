@@ -1,11 +1,14 @@
 import type { MaskedValue } from '../masker.ts';
-import { ofBase64, ofByte, ofCharacter, ofHexByte, PADDING } from './spellings.ts';
+import { asIs, ofBase64, ofByte, ofCharacter, ofHexByte, PADDING } from './spellings.ts';
 import type { SymbolNode } from './symbols.ts';
 
 /** A shorter value would be found everywhere: it is not masked, and said to be too short. */
 export const SHORTEST_VALUE = 4;
 /** A shorter line of a value of several, or text inside a JSON value, is not looked for alone. */
 const SHORTEST_PART = 8;
+/** Of a larger value, and of one of more parts, only the raw form is looked for: each form makes all output slower. */
+const LARGEST_VALUE = 16 * 1024;
+const MOST_PARTS = 64;
 
 /** One form of one value. */
 export interface Pattern {
@@ -29,11 +32,14 @@ export function patternsOf(values: readonly MaskedValue[]): Patterns {
   for (const { route, value } of values) {
     const bytes = value.reveal();
     if (trimmed(bytes).length < SHORTEST_VALUE) tooShort.add(route);
-    for (const part of parts(bytes)) {
+    const found = parts(bytes);
+    const isLarge = bytes.length > LARGEST_VALUE || found.length > MOST_PARTS;
+    for (const part of found) {
       const name = part.toString('latin1');
       if (seen.has(name)) continue;
       seen.add(name);
-      patterns.push(...formsOf(route, part));
+      if (isLarge) patterns.push(whole(route, [...part].map(asIs)));
+      else patterns.push(...formsOf(route, part));
     }
   }
   return { patterns, tooShort: [...tooShort] };
@@ -83,9 +89,10 @@ function trimmed(value: Buffer): Buffer {
   return value.subarray(start, end);
 }
 
+const whole = (route: string, symbols: SymbolNode[]): Pattern => ({ route, symbols, required: symbols.length });
+
 function formsOf(route: string, value: Buffer): Pattern[] {
-  const whole = (symbols: SymbolNode[]): Pattern => ({ route, symbols, required: symbols.length });
-  const forms = [whole(spelled(value)), whole([...value].map((byte) => ofHexByte(byte)))];
+  const forms = [whole(route, spelled(value)), whole(route, [...value].map(ofHexByte))];
   for (const before of [0, 1, 2]) forms.push(base64(route, value, before));
   return forms;
 }

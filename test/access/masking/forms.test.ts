@@ -199,6 +199,20 @@ describe('values of several lines, short values, and several values', () => {
     expect(masked(values('{not json at all'), 'a {not json at all')).toBe('a [masked:r0]');
   });
 
+  it.each([
+    ['of more than 16 KiB', Array.from({ length: 20 }, (_, at) => `${at}:${'0123456789abcdef'.repeat(60)}`)],
+    ['of more than 64 lines', Array.from({ length: 65 }, (_, at) => `line ${at} of the bundle`)],
+  ])('a value %s is found as it is, and so are its lines', (_, lines) => {
+    const value = lines.join('\n');
+    const mask = prepareMask(values(value));
+    const shown = (text: string): string => outputOf(mask.masker(), Buffer.from(text), [5, 1000, 1001]).toString();
+    expect(shown(`a ${value} b`)).toBe('a [masked:r0] b');
+    expect(shown(`a ${value.replaceAll('\n', '\r\n')} b`)).toBe('a [masked:r0] b');
+    expect(shown(`a\n${lines[7]}\nb`)).toBe('a\n[masked:r0]\nb');
+    // The other forms of so much would slow all output: docs/exec.md says so.
+    expect(shown(`a ${hex(lines[7] ?? '')} b`)).toBe(`a ${hex(lines[7] ?? '')} b`);
+  });
+
   it('a newline at the end of a value is not part of it', () => {
     expect(masked(values('hunter2hunter2\n'), 'hunter2hunter2 and hunter2hunter2\n')).toBe(
       '[masked:r0] and [masked:r0]\n',
