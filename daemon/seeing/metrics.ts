@@ -58,6 +58,7 @@ export function createMetrics({ status, tallies, telemetry }: MetricSources): Me
   });
   const inFlight = gauge('requests_in_flight', 'Requests under way.');
   const connections = gauge('connections', 'Callers connected.');
+  const commands = gauge('exec_running', 'Commands that run.');
   const certificates = counter('certificates_issued', 'Certificates released.');
   const refusals = counter('refusals', 'Everything refused, before its method was known too.');
   const generation = gauge('config_generation', 'Of the config in force.');
@@ -94,6 +95,7 @@ export function createMetrics({ status, tallies, telemetry }: MetricSources): Me
     }
     inFlight.set(now.requestsInFlight);
     connections.set(now.connections);
+    commands.set(status.services.slots.running);
     setCounter(certificates, now.certificatesIssued);
     setCounter(refusals, now.refusals);
     generation.set(Number(snapshot?.generation ?? 0n));

@@ -132,6 +132,7 @@ describe('metrics on a Unix socket', () => {
       ['warden_config_newest_in_force', {}, 1],
       ['warden_ledger_writable', {}, 1],
       ['warden_connections', {}, 1],
+      ['warden_exec_running', {}, 0],
       ['warden_dependency_up', { name: 'ca' }, 1],
       ['warden_dependency_up', { name: 'ledger' }, 1],
       ['warden_dependency_up', { name: 'policy' }, undefined],

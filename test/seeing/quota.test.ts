@@ -14,6 +14,16 @@ actors:
 `;
 const WARDEN = `${DEV_WARDEN}${NO_LIMITS}`;
 
+const RUNNABLE = `  - id: runnable
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M0, data_class: synthetic }
+    location: { prod: { mount: platform, path: workloads/z, fields: [v] } }
+    exec_capable: true
+    inject: [{ field: v, env: V }]
+    actors: [agt-m3]
+`;
+
 let house: House;
 let daemon: RunningDaemon;
 let client: Client;
@@ -23,7 +33,10 @@ beforeAll(async () => {
   writeConfig(house, { warden: WARDEN, inventory: inventory('') });
   writeFileSync(
     join(house.config, 'routes.yaml'),
-    ROUTES.replaceAll('agt-m0, agt-m1, ', '').replaceAll('agt-m1, ', '').replaceAll('agt-foreign', 'agt-free'),
+    ROUTES.replaceAll('agt-m0, agt-m1, ', '')
+      .replaceAll('agt-m1, ', '')
+      .replaceAll('agt-foreign', 'agt-free')
+      .concat(RUNNABLE),
   );
   writeFileSync(join(house.folder, 'key.pub'), KEY);
   daemon = await startDaemon({ house });
@@ -111,6 +124,17 @@ describe('a quota of an actor', () => {
     expect((await run('explain sign agt-free --pubkey key.pub')).stdout).toMatch(/quota +not asked/);
   });
 
+  test('of commands is used up by the one that ran, and the next is not started', async () => {
+    writeConfig(house, { warden: WARDEN, inventory: inventory(', quota: { sign: 10/d, fetch: 1/d, exec: 1/d }') });
+    await client.reload();
+    const first = await run('exec --actor agt-m3 --route runnable --no-stdin -- /bin/true');
+    expect(first).toMatchObject({ code: 0 });
+    const second = await run('exec --actor agt-m3 --route runnable --no-stdin -- /bin/true');
+    expect(second.code).toBe(125);
+    expect(second.stderr).toMatch(/agt-m3 has had its 1 of exec for today/);
+    expect(await records(house, { kind: 'exec_start', outcome: 'ok' })).toHaveLength(1);
+  });
+
   test('survives a restart', async () => {
     await restart();
     expect((await refusalOf(sign())).reason).toBe('quota_exceeded');
@@ -121,6 +145,7 @@ describe('a quota of an actor', () => {
     const { changes } = await client.reload();
     expect(changes.join('\n')).toMatch(/agt-m3.*quota of sign 10\/d → 11\/d/);
     expect(changes.join('\n')).toMatch(/quota of fetch 1\/d → none/);
+    expect(changes.join('\n')).toMatch(/quota of exec 1\/d → none/);
     await sign();
     expect((await refusalOf(sign())).reason).toBe('quota_exceeded');
   });
