@@ -42,7 +42,7 @@ export function missing(): string[] {
   if (unified() === null) lacks.push('a cgroup2 tree at /sys/fs/cgroup or /sys/fs/cgroup/unified that can be written');
   if (!existsSync('/usr/lib/systemd/systemd')) lacks.push('systemd (Debian: apt-get install systemd)');
   if (!readFileSync('/proc/filesystems', 'utf8').includes('overlay')) lacks.push('overlayfs in the kernel');
-  for (const program of ['unshare', 'pivot_root', 'ip', 'mount']) {
+  for (const program of ['unshare', 'setpriv', 'pivot_root', 'ip', 'mount']) {
     const found = (process.env.PATH ?? '').split(':').concat('/usr/sbin', '/sbin', '/bin');
     if (!found.some((folder) => existsSync(join(folder, program)))) lacks.push(`the program ${program}`);
   }
@@ -57,8 +57,9 @@ export async function boot({ layers, steps, seconds }: MachineOptions): Promise<
   mkdirSync(group);
   try {
     const flags = ['--pid', '--mount', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--net'];
-    const join_ = 'echo 0 > "$GROUP/cgroup.procs" && exec unshare "$@"';
-    const child = spawn('bash', ['-c', join_, 'bash', ...flags, 'bash', script], {
+    // Whoever kills the tests takes the machine along.
+    const enter = 'echo 0 > "$GROUP/cgroup.procs" && exec setpriv --pdeathsig KILL unshare "$@"';
+    const child = spawn('bash', ['-c', enter, 'bash', ...flags, 'bash', script], {
       env: {
         PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
         GROUP: group,
