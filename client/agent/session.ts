@@ -5,13 +5,19 @@ import {
   identitiesAnswer,
   queryAnswer,
   readAgentRequest,
-  type SessionBind,
   signatureAnswer,
   statusAnswer,
   successAnswer,
 } from '../../src/ssh/agent-request.ts';
 import { hostFingerprint } from '../../src/ssh/host-key.ts';
-import { bindSession, isForwarded, refusalOf, UNBOUND } from '../../src/ssh/session-binding.ts';
+import {
+  type Binding,
+  bindSession,
+  isForwarded,
+  refusalOf,
+  UNBOUND,
+  withoutBind,
+} from '../../src/ssh/session-binding.ts';
 import { encodeSignature } from '../../src/ssh/signature.ts';
 import { readUserauthRequest, type UserauthRequest } from '../../src/ssh/userauth-request.ts';
 import { WireError } from '../../src/ssh/wire.ts';
@@ -60,8 +66,9 @@ export class Session {
   async #answer(message: Buffer): Promise<Buffer> {
     const request = readAgentRequest(message);
     const { ring, lock } = this.#ports;
-    // As ssh-agent does: a locked agent shows an empty list, and takes the passphrase.
-    if (lock.locked && request.kind !== 'unlock') {
+    // As ssh-agent does: a locked agent shows an empty list, and takes the passphrase. Unlike ssh-agent it also learns
+    // where a connection leads: one that a host was given meanwhile would be taken for a local one once it is unlocked.
+    if (lock.locked && request.kind !== 'unlock' && request.kind !== 'session_bind') {
       return request.kind === 'identities' ? identitiesAnswer([]) : failureAnswer();
     }
     switch (request.kind) {
@@ -79,11 +86,16 @@ export class Session {
       case 'no_op':
         return successAnswer();
       case 'lock':
+        // Nor may it shut the user out with a passphrase of its own, or guess theirs.
+        if (this.#elsewhere) return failureAnswer();
         return (await lock.lock(request.passphrase)) ? successAnswer() : failureAnswer();
       case 'unlock':
+        if (this.#elsewhere) return failureAnswer();
         return (await lock.unlock(request.passphrase)) ? successAnswer() : failureAnswer();
       case 'session_bind':
-        return this.#bind(request.bind);
+        return this.#bind(bindSession(this.#binding, request.bind));
+      case 'malformed_bind':
+        return this.#bind(withoutBind(this.#binding));
       case 'query':
         return queryAnswer();
       case 'status':
@@ -104,9 +116,9 @@ export class Session {
     return this.#binding.refused !== null || (isForwarded(this.#binding) && !this.#ports.allowForwarded);
   }
 
-  #bind(bind: SessionBind): Buffer {
+  #bind(binding: Binding): Buffer {
     const before = this.#binding;
-    this.#binding = bindSession(before, bind);
+    this.#binding = binding;
     const { refused } = this.#binding;
     if (refused === null) return successAnswer();
     if (before.refused === null) this.#problem('bind_refused', `${this.#peer} gets nothing any more: ${refused}`);

@@ -47,19 +47,22 @@ export type AgentRequest =
   | { readonly kind: 'no_op' }
   | { readonly kind: 'lock' | 'unlock'; readonly passphrase: Buffer }
   | { readonly kind: 'session_bind'; readonly bind: SessionBind }
+  /** The connection leads somewhere, and it is not to be read where. */
+  | { readonly kind: 'malformed_bind' }
   | { readonly kind: 'query' }
   | { readonly kind: 'status' }
   | { readonly kind: 'other_extension' }
   | { readonly kind: 'unknown'; readonly type: number };
+
+/** What follows them is not looked at. */
+const OPEN_ENDED: readonly AgentRequest['kind'][] = ['add', 'malformed_bind', 'other_extension', 'unknown'];
 
 /** One message without its length. What it holds are views. @throws WireError where it is malformed or something follows */
 export function readAgentRequest(message: Buffer): AgentRequest {
   const reader = new WireReader(message);
   const type = reader.uint8('the message type');
   const request = readBody(type, reader);
-  if (request.kind !== 'add' && request.kind !== 'other_extension' && request.kind !== 'unknown') {
-    reader.end('the message');
-  }
+  if (!OPEN_ENDED.includes(request.kind)) reader.end('the message');
   return request;
 }
 
@@ -97,11 +100,21 @@ function readExtension(reader: WireReader): AgentRequest {
   if (name === QUERY) return { kind: 'query' };
   if (name === STATUS_EXTENSION) return { kind: 'status' };
   if (name !== SESSION_BIND) return { kind: 'other_extension' };
+  try {
+    return readSessionBind(reader);
+  } catch (error) {
+    if (error instanceof WireError) return { kind: 'malformed_bind' };
+    throw error;
+  }
+}
+
+function readSessionBind(reader: WireReader): AgentRequest {
   const hostKey = reader.string('the host key');
   const sessionId = reader.string('the session id', MAX_SESSION_ID);
   const signature = reader.string('the signature of the host');
   const forwarding = reader.uint8('the forwarding flag');
   if (sessionId.length === 0) throw new WireError('the session id is empty');
+  reader.end('the bind');
   return { kind: 'session_bind', bind: { hostKey, sessionId, signature, forwarding: forwarding !== 0 } };
 }
 

@@ -26,7 +26,7 @@ export const UNBOUND: Binding = { sessions: [], refused: null };
  * bound for a login, a connection takes no other session; one session id belongs to one host.
  */
 export function bindSession(binding: Binding, bind: SessionBind): Binding {
-  const refuse = (refused: string): Binding => ({ ...binding, refused: binding.refused ?? refused });
+  const refuse = (refused: string): Binding => refusing(binding, refused);
   if (!verifyHostSignature(bind.hostKey, bind.sessionId, bind.signature)) {
     return refuse('the host did not sign the session that the connection was to be bound to');
   }
@@ -43,6 +43,15 @@ export function bindSession(binding: Binding, bind: SessionBind): Binding {
     forwarded: bind.forwarding,
   };
   return { ...binding, sessions: [...binding.sessions, added] };
+}
+
+/** The binding after a `session-bind` that cannot be read: it leads somewhere, and nobody knows where. */
+export function withoutBind(binding: Binding): Binding {
+  return refusing(binding, 'it was bound to a session that cannot be read');
+}
+
+function refusing(binding: Binding, why: string): Binding {
+  return { ...binding, refused: binding.refused ?? why };
 }
 
 /** Does the connection come from another host, to which the agent was forwarded? */

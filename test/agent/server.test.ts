@@ -51,6 +51,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** For binds whose signature nobody comes to look at. */
+function host0(): HostIdentity {
+  return { blob: Buffer.alloc(51, 1), sign: () => Buffer.alloc(83, 2) };
+}
+
 /** The one certificate that is offered. */
 async function offered(path = agent.socket): Promise<Buffer> {
   const [answer] = await exchange(path, [LIST]);
@@ -177,6 +182,38 @@ describe('a bound connection', () => {
     expect(await answerTo(forwarded, new WireWriter().uint8(18).string(blob).finish())).toEqual(FAILURE);
     expect(await answerTo(forwarded, extensionMessage('status@wardend'))).toEqual(REFUSED_EXTENSION);
     expect(await offered()).toEqual(blob);
+  });
+
+  test('from another host neither locks the user out nor guesses at a lock of theirs', async () => {
+    const forwarded = bindMessage(host, SESSION, true);
+    expect(await answerTo(forwarded, lockMessage(22, 'theirs'))).toEqual(FAILURE);
+    await offered();
+    expect(await answerTo(lockMessage(22, 'ours'))).toEqual(Buffer.of(6));
+    expect(await answerTo(forwarded, lockMessage(23, 'ours'))).toEqual(FAILURE);
+    expect(await answerTo(lockMessage(23, 'ours'))).toEqual(Buffer.of(6));
+  });
+
+  test('that was bound while the agent was locked is no local one afterwards', async () => {
+    const blob = await offered();
+    expect(await answerTo(lockMessage(22, 'pw'))).toEqual(Buffer.of(6));
+    const kept = new RawClient(agent.socket);
+    expect(await kept.ask(bindMessage(host, SESSION, true))).toEqual(Buffer.of(6));
+    expect(await kept.ask(LIST)).toEqual(NOTHING);
+    expect(await answerTo(lockMessage(23, 'pw'))).toEqual(Buffer.of(6));
+    expect(await kept.ask(LIST)).toEqual(NOTHING);
+    expect(await kept.ask(signMessage(blob, loginData({ sessionId: Buffer.alloc(32, 1), blob })))).toEqual(FAILURE);
+    kept.close();
+  });
+
+  test.each<[string, Buffer]>([
+    ['is cut short', bindMessage(host0(), SESSION, true).subarray(0, -1)],
+    ['is followed by something', Buffer.concat([bindMessage(host0(), SESSION, true), Buffer.of(0)])],
+    ['names a session longer than any', bindMessage(host0(), Buffer.alloc(200, 7), true)],
+  ])('gets nothing after a bind that %s', async (_name, bind) => {
+    const blob = await offered();
+    expect(await answerTo(bind)).toEqual(REFUSED_EXTENSION);
+    expect(await answerTo(bind, LIST)).toEqual(NOTHING);
+    expect(await answerTo(bind, signMessage(blob, loginData({ sessionId: SESSION, blob })))).toEqual(FAILURE);
   });
 });
 

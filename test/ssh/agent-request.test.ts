@@ -43,6 +43,12 @@ describe('a message to the agent', () => {
     ['a length that no message has', Buffer.from('0dffffffff00', 'hex')],
     ['an extension without a name', Buffer.of(27)],
     ['an extension whose name is no text', Buffer.from('1b00000002fffe', 'hex')],
+  ])('with %s is refused', (_name, message) => {
+    expect(() => readAgentRequest(message)).toThrow(WireError);
+  });
+
+  // Not refused as a message: it says that the connection leads somewhere, and whoever serves it must not forget that.
+  test.each([
     [
       'an empty session id',
       extensionMessage(
@@ -57,8 +63,16 @@ describe('a message to the agent', () => {
         new WireWriter().string(blob).string(Buffer.alloc(129)).string('').uint8(0).finish(),
       ),
     ],
-  ])('with %s is refused', (_name, message) => {
-    expect(() => readAgentRequest(message)).toThrow(WireError);
+    [
+      'bytes after it',
+      extensionMessage(
+        'session-bind@openssh.com',
+        new WireWriter().string(blob).string(data).string('').uint8(0).uint8(0).finish(),
+      ),
+    ],
+    ['nothing in it', extensionMessage('session-bind@openssh.com')],
+  ])('a bind with %s is known for one', (_name, message) => {
+    expect(readAgentRequest(message)).toEqual({ kind: 'malformed_bind' });
   });
 
   test('whatever the bytes are, it is read or refused', () => {
