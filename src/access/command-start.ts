@@ -1,8 +1,9 @@
 import { WardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
-import { commandEnvironment, type Variable } from './command-environment.ts';
+import { commandEnvironment, type EnvironmentHold, type Variable } from './command-environment.ts';
 import type { CommandStart, Delivery, Terminal } from './command-runner.ts';
 import type { PlannedRoute } from './injection-plan.ts';
+import type { Route } from './route.ts';
 import type { Walked } from './walk.ts';
 
 export interface StartInput {
@@ -52,11 +53,17 @@ export function commandStart(
   return {
     program,
     argv,
-    env: commandEnvironment({ environment, additions, pristine, injected }),
+    env: commandEnvironment({ environment, additions, pristine, held: holdOf(planned), injected }),
     deliveries,
     stdin,
     terminal,
     network: !noNetwork,
     connection,
   };
+}
+
+/** The strictest that one of the routes asks for. */
+export function holdOf(planned: readonly { readonly route: Pick<Route, 'commands' | 'pristine'> }[]): EnvironmentHold {
+  if (planned.some(({ route }) => route.pristine)) return 'pristine';
+  return planned.some(({ route }) => route.commands !== null) ? 'listed' : 'open';
 }

@@ -72,6 +72,8 @@ export interface Route {
   /** Null: the file has no such list. */
   readonly commands: readonly RouteCommand[] | null;
   readonly allowAnyCommand: boolean;
+  /** Of its caller's environment a command gets nothing that could steer it. */
+  readonly pristine: boolean;
   readonly allowUnmasked: boolean;
   readonly allowConfinedCaller: boolean;
   readonly maxDurationMs: number;

@@ -35,6 +35,7 @@ function describeRoute(before: Route, after: Route): readonly string[] {
     ...gainedAndLost('command', before.commands?.map(commandWords) ?? [], after.commands?.map(commandWords) ?? []),
     ...changed('any command', onOff(before.allowAnyCommand), onOff(after.allowAnyCommand)),
     ...changed('unmasked output', onOff(before.allowUnmasked), onOff(after.allowUnmasked)),
+    ...changed('pristine', onOff(before.pristine), onOff(after.pristine)),
     ...changed('confined callers', onOff(before.allowConfinedCaller), onOff(after.allowConfinedCaller)),
     ...changed('longest run', formatSeconds(before.maxDurationMs / 1000), formatSeconds(after.maxDurationMs / 1000)),
     ...changed('title', before.title, after.title),

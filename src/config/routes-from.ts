@@ -43,6 +43,7 @@ export function toRoute(raw: RawRoute, path: Path, posture: EnvPosture | null, p
         sha256: sha256?.toLowerCase() ?? null,
       })) ?? null,
     allowAnyCommand: raw.allow_any_command,
+    pristine: raw.pristine,
     allowUnmasked: raw.allow_unmasked,
     allowConfinedCaller: raw.allow_confined_caller,
     maxDurationMs: parseDuration(raw.max_duration) ?? 0,

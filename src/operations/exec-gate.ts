@@ -1,6 +1,7 @@
-import { isKeptBack } from '../access/command-environment.ts';
+import { isKeptBack, mayPass } from '../access/command-environment.ts';
 import type { FileDigest } from '../access/command-files.ts';
 import { commandText, matchCommand } from '../access/command-match.ts';
+import { holdOf } from '../access/command-start.ts';
 import { type PlannedRoute, planInjections, type Reference } from '../access/injection-plan.ts';
 import type { Route } from '../access/route.ts';
 import type { Actor } from '../inventory/actor.ts';
@@ -45,18 +46,25 @@ export async function plannedRoutes(asked: ExecAsked, actor: Actor, context: Req
   if (posture !== 'dev' && openbao === null && routes.some(({ lane }) => lane !== 'tool')) {
     throw new WardenError('route_unusable', 'no OpenBao is configured', { hint: 'set openbao: in warden.yaml' });
   }
-  checkAdditions(asked);
+  checkAdditions(asked, planned);
   checkStdin(planned, asked);
   checkMasking(routes, asked);
   return planned;
 }
 
 /** What is kept back silently of an environment was wanted where it was added. */
-function checkAdditions({ additions }: ExecAsked): void {
-  const kept = additions.find(([name]) => isKeptBack(name));
+function checkAdditions({ additions }: ExecAsked, planned: readonly PlannedRoute[]): void {
+  const held = holdOf(planned);
+  const kept = additions.find(([name]) => !mayPass(name, held));
   if (kept === undefined) return;
-  throw new WardenError('invalid_request', `${kept[0]} is kept back from commands with secrets`, {
-    hint: 'take it out of the --env-file, or set it in a shell: -- env NAME=VALUE COMMAND',
+  if (isKeptBack(kept[0])) {
+    throw new WardenError('invalid_request', `${kept[0]} is kept back from commands with secrets`, {
+      hint: 'take it out of the --env-file, or set it in a shell: -- env NAME=VALUE COMMAND',
+    });
+  }
+  const strict = planned.find((one) => !mayPass(kept[0], holdOf([one])));
+  throw new WardenError('invalid_request', `${kept[0]} could steer the commands of ${strict?.route.id}`, {
+    hint: 'leave it out: see "Which commands" in docs/exec.md',
   });
 }
 

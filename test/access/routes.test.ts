@@ -48,6 +48,7 @@ routes:
     commands: [{ path: /usr/bin/npm, argv: [publish, "**"], sha256: null }]
     allow_unmasked: false
     allow_confined_caller: false
+    pristine: true
     max_duration: 30m
   - { id: kc-login, title: key-cape login, owner: key-cape, lane: tool, tool: { argv: [key-cape, login, --json], output: { format: json, field: id_token } }, secret: { required_maturity: M0, data_class: internal }, fetch_capable: true, actors: [agt-release] }
 `;
@@ -75,6 +76,8 @@ routes:
       allowAnyCommand: false,
       allowUnmasked: false,
       allowConfinedCaller: false,
+      pristine: true,
+      units: [],
       maxDurationMs: 1_800_000,
     });
     expect(actors).toEqual([

@@ -179,6 +179,7 @@ describe('a reload says in words who gained and who lost what', () => {
     allowAnyCommand: false,
     allowUnmasked: false,
     allowConfinedCaller: false,
+    pristine: false,
     units: [],
     maxDurationMs: 1_800_000,
   };

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { commandEnvironment, isKeptBack, isReserved } from '../../src/access/command-environment.ts';
 import { commandText, matchArguments, matchCommand } from '../../src/access/command-match.ts';
 import { CommandSlots } from '../../src/access/command-slots.ts';
+import { holdOf } from '../../src/access/command-start.ts';
 import { planInjections, type Wanted } from '../../src/access/injection-plan.ts';
 import type { Injection, Route } from '../../src/access/route.ts';
 import { WardenError } from '../../src/kernel/errors.ts';
@@ -83,7 +84,9 @@ describe('a list of commands', () => {
 describe("a command's environment", () => {
   const secret = Secret.fromString('value');
   const build = (more: Partial<Parameters<typeof commandEnvironment>[0]>) =>
-    Object.fromEntries(commandEnvironment({ environment: [], additions: [], pristine: false, injected: [], ...more }));
+    Object.fromEntries(
+      commandEnvironment({ environment: [], additions: [], pristine: false, held: 'open', injected: [], ...more }),
+    );
 
   test.each([
     ...[
@@ -121,6 +124,88 @@ describe("a command's environment", () => {
     expect(build({ environment: [[name, 'x']] })).toEqual({ [name]: 'x' });
   });
 
+  test.each([
+    ...['BASH_ENV', 'ENV', 'IFS', 'PS4', 'SHELLOPTS', 'BASH_FUNC_echo%%', 'CDPATH', 'PERL5OPT', 'PERL5LIB', 'PERLLIB'],
+    ...[
+      'PYTHONPATH',
+      'PYTHONSTARTUP',
+      'PYTHONHOME',
+      'NODE_PATH',
+      'RUBYOPT',
+      'RUBYLIB',
+      'JAVA_TOOL_OPTIONS',
+      'CLASSPATH',
+    ],
+    ...[
+      'GIT_SSH_COMMAND',
+      'GIT_EXEC_PATH',
+      'GIT_CONFIG_COUNT',
+      'GIT_ASKPASS',
+      'SSH_ASKPASS',
+      'PAGER',
+      'MANPAGER',
+      'EDITOR',
+    ],
+    ...['npm_config_script_shell', 'NPM_CONFIG_USERCONFIG', 'LESSOPEN', 'OPENSSL_CONF', 'GCONV_PATH', 'TERMINFO'],
+  ])('%s does not reach a listed command, but any that is not listed', (name) => {
+    expect(build({ environment: [[name, 'x']], additions: [[name, 'y']], held: 'listed' })).toEqual({});
+    expect(build({ environment: [[name, 'x']], held: 'open' })).toEqual({ [name]: 'x' });
+  });
+
+  test.each([
+    'PATH',
+    'SHELL',
+    'GIT_AUTHOR_NAME',
+    'PGHOST',
+    'CI',
+    'PYTHONUNBUFFERED',
+    'HTTPS_PROXY',
+    'NODE_ENV',
+    'ENVIRONMENT',
+  ])('%s reaches a listed command', (name) => {
+    expect(build({ environment: [[name, 'x']], held: 'listed' })).toEqual({ [name]: 'x' });
+  });
+
+  test('a pristine route leaves its caller nothing that names a program or a host, and finds programs on a path of its own', () => {
+    const names = ['HOME', 'USER', 'LOGNAME', 'TERM', 'LANG', 'LC_ALL', 'TZ'];
+    const environment = [...names, 'PATH', 'SHELL', 'PGHOST', 'HTTPS_PROXY', 'CI'].map((name) => [name, name] as const);
+    for (const pristine of [false, true]) {
+      const built = build({
+        environment,
+        additions: [['PORT', '1']],
+        injected: [['TOKEN', secret]],
+        pristine,
+        held: 'pristine',
+      });
+      const { PATH, ...rest } = built;
+      expect(rest).toEqual({ ...Object.fromEntries(names.map((name) => [name, name])), TOKEN: secret });
+      expect(PATH).toMatch(/^\/usr\/local\/sbin:/);
+    }
+  });
+
+  test.each<[string, { commands: boolean; pristine: boolean }[], string]>([
+    ['open where no route lists commands', [{ commands: false, pristine: false }], 'open'],
+    [
+      'listed where one does',
+      [
+        { commands: false, pristine: false },
+        { commands: true, pristine: false },
+      ],
+      'listed',
+    ],
+    [
+      'pristine where one says so',
+      [
+        { commands: true, pristine: false },
+        { commands: false, pristine: true },
+      ],
+      'pristine',
+    ],
+  ])('is %s', (_name, routes, held) => {
+    const planned = routes.map(({ commands, pristine }) => ({ route: { commands: commands ? [] : null, pristine } }));
+    expect(holdOf(planned)).toBe(held);
+  });
+
   test('--pristine keeps what a program needs to be somewhere, what was added, and what is injected', () => {
     const names = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'TERM', 'LANG', 'LC_ALL', 'LC_TIME', 'TZ'];
     const environment = [...names, 'EDITOR', 'AWS_SECRET_ACCESS_KEY', 'PATHS', 'HOMER'].map(
@@ -153,7 +238,13 @@ describe("a command's environment", () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(name, fc.string())), fc.boolean(), (environment, pristine) => {
-        for (const kept of commandEnvironment({ environment, additions: environment, pristine, injected: [] }).keys()) {
+        for (const kept of commandEnvironment({
+          environment,
+          additions: environment,
+          pristine,
+          held: 'open',
+          injected: [],
+        }).keys()) {
           expect(isKeptBack(kept)).toBe(false);
         }
       }),
@@ -179,6 +270,7 @@ const route = (id: string, inject: Injection[], more: Partial<Route> = {}): Rout
   allowAnyCommand: false,
   allowUnmasked: false,
   allowConfinedCaller: false,
+  pristine: false,
   maxDurationMs: 1,
   ...more,
 });

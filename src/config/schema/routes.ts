@@ -143,6 +143,12 @@ export const route = z.strictObject({
     .optional()
     .describe('Which commands may run with it.'),
   allow_any_command: z.boolean().default(false).describe('In prod, for agt and atm actors, instead of `commands`.'),
+  pristine: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Of the caller's environment commands get only HOME USER LOGNAME TERM LANG LC_* TZ, and PATH is the system's.",
+    ),
   allow_unmasked: z.boolean().default(false).describe('May a caller turn the masking of output off?'),
   allow_confined_caller: z.boolean().default(false).describe('May a caller in a sandbox ask?'),
   max_duration: duration('1s', '7d').default('1h').describe('Longest run of a command.'),
