@@ -10,7 +10,7 @@ export type Found = { readonly path: string } | { readonly missing: 'not_found' 
 export function findProgram(name: string, searchPath: string, cwd: string): Found {
   let seen = false;
   for (const candidate of candidates(name, searchPath, () => readlinkSync(cwd))) {
-    if (statSync(candidate, { throwIfNoEntry: false })?.isFile() !== true) continue;
+    if (!isFile(candidate)) continue;
     seen = true;
     if (isExecutable(candidate)) return { path: candidate };
   }
@@ -32,6 +32,15 @@ export function candidates(name: string, searchPath: string, cwd: () => string):
   if (name.includes('/')) return [`${cwd()}/${name}`];
   // An empty element is the working folder, as ever.
   return searchPath.split(':').map((folder) => `${folder.startsWith('/') ? folder : `${cwd()}/${folder}`}/${name}`);
+}
+
+/** What cannot be looked at (a folder on PATH that is somebody else's, a name too long, links in a ring) is not there. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -362,6 +362,9 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         ['/etc', PATH, 'command_not_executable'],
         ['*', '/usr/bin', 'command_not_found'],
         ['$(id)', PATH, 'command_not_found'],
+        // Longer than a file's name can be; in a folder that the caller may not enter.
+        ['x'.repeat(300), PATH, 'command_not_found'],
+        ['sh', '/proc/1/root/usr/bin', 'command_not_found'],
       ])('or not: %s in %j', async (name, searchPath, code) => {
         await expect(find(name, searchPath)).rejects.toMatchObject({ code });
       });
