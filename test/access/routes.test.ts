@@ -71,7 +71,6 @@ routes:
       execCapable: true,
       inject: [{ kind: 'env', field: 'token', variable: 'NODE_AUTH_TOKEN' }],
       actors: ['agt-release', 'adm-example'],
-      units: [],
       commands: [{ path: '/usr/bin/npm', argv: ['publish', '**'], sha256: null }],
       allowAnyCommand: false,
       allowUnmasked: false,
