@@ -1,11 +1,13 @@
 import { systemClock } from '../src/kernel/clock.ts';
 import { asWardenError, type WardenError } from '../src/kernel/errors.ts';
+import { ailingLogin, MEND_LOGIN } from '../src/openbao/token-source.ts';
 import type { World } from '../src/operations/context.ts';
 import { PolicyFault } from '../src/policy/decision-point.ts';
 import { errorOfFault } from '../src/policy/fault-rule.ts';
 import type { GateStatus } from '../src/policy/gate.ts';
 import type { Health } from '../src/rpc/health.ts';
 import type { AuthorityKey } from '../src/signing/certificate-authority.ts';
+import type { BuiltWorld } from './world.ts';
 
 export interface DependencyState {
   readonly name: 'ca' | 'policy' | 'openbao' | 'ledger' | 'config';
@@ -14,13 +16,15 @@ export interface DependencyState {
   readonly hint: string;
 }
 
+type ProbedWorld = World & Pick<BuiltWorld, 'openbao'>;
+
 const PROBE_TIMEOUT_MS = 3_000;
 /** However many requests an outside system fails, it is asked no oftener than this on their account. */
 const SOON_MS = 1_000;
 
 /** Asks the outside systems whether they are there, apart from any request, and keeps what they said. */
 export class Probes {
-  readonly #world: () => World;
+  readonly #world: () => ProbedWorld;
   readonly #health: Health;
   readonly #changed: () => void;
   #policy: DependencyState = { name: 'policy', state: 'off', detail: '', hint: '' };
@@ -30,7 +34,7 @@ export class Probes {
   #soon: NodeJS.Timeout | null = null;
   #again = false;
 
-  constructor(world: () => World, health: Health, changed: () => void) {
+  constructor(world: () => ProbedWorld, health: Health, changed: () => void) {
     this.#world = world;
     this.#health = health;
     this.#changed = changed;
@@ -151,7 +155,7 @@ export function faultOfAnswers(
   return `the last ${faultsInARow} questions failed: ${lastFault.message}`;
 }
 
-async function probeStore({ lanes, snapshot }: World): Promise<DependencyState> {
+async function probeStore({ lanes, snapshot, openbao }: ProbedWorld): Promise<DependencyState> {
   const { store } = lanes;
   const { backend, posture } = snapshot.settings;
   const forRoutes = [...snapshot.routes.values()].some(({ lane }) => lane !== 'tool');
@@ -174,6 +178,9 @@ async function probeStore({ lanes, snapshot }: World): Promise<DependencyState> 
         hint: 'point openbao.address at the store of this posture, and say so in openbao.tier',
       };
     const detail = store.double ? 'synthetic values' : `tier ${store.tier}`;
+    // A token that is still good serves; that no other will come must not wait until it has lapsed.
+    const ailing = openbao === null || openbao.tokens === null ? null : ailingLogin(openbao.tokens.status());
+    if (ailing !== null) return { name: 'openbao', state: 'serving', detail: `${detail}; ${ailing}`, hint: MEND_LOGIN };
     return { name: 'openbao', state: 'serving', detail, hint: '' };
   } catch (thrown) {
     const error = asWardenError(thrown);

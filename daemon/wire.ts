@@ -240,7 +240,11 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     store,
     // Whoever asks for a reload has mended something, perhaps where no file shows it.
     onReload: ({ trigger }) => {
-      if (trigger === 'rpc' || trigger === 'signal') current.current.authority.retry?.();
+      if (trigger !== 'rpc' && trigger !== 'signal') return;
+      const { authority, openbao } = current.current;
+      authority.retry?.();
+      // Routes may have a login at OpenBao where certificates have none.
+      openbao?.tokens?.retry();
     },
   });
   const host: ServiceHost = {

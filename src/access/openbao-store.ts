@@ -10,7 +10,7 @@ import { faultOfHealth } from '../openbao/health.ts';
 import { lookUp } from '../openbao/login.ts';
 import { apiPath } from '../openbao/path.ts';
 import { callAsDaemon } from '../openbao/session.ts';
-import type { TokenSource } from '../openbao/token-source.ts';
+import { MEND_LOGIN, refusedLogin, type TokenSource } from '../openbao/token-source.ts';
 import { errorOfOwner } from './owner-refusal.ts';
 import { storePath } from './route.ts';
 import type { Authority, ReadRequest, ReadSecret, SecretStore } from './secret-store.ts';
@@ -65,6 +65,10 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
         if (fault !== null) throw fault;
         await tokens?.current();
       } catch (error) {
+        const login = tokens?.status();
+        if (login?.state === 'refused') {
+          throw new WardenError('owner_refused', refusedLogin(login), { hint: MEND_LOGIN, cause: error });
+        }
         throw errorOfOwner(error, { path: 'auth', as: 'daemon' });
       }
     },

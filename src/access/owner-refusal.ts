@@ -18,7 +18,10 @@ export function errorOfOwner(error: unknown, { path, as }: AskedOf): unknown {
   switch (error.kind) {
     case 'token_invalid':
       return refused(
-        `OpenBao does not take ${whose}: it is unknown, expired or revoked`,
+        // Where there is no token at all, it is the login that was refused.
+        error.cause instanceof OpenBaoFault
+          ? error.message
+          : `OpenBao does not take ${whose}: it is unknown, expired or revoked`,
         as === 'caller' ? 'log in again: bao login' : '`warden status` says how its login went; openbao.login names it',
       );
     case 'forbidden':

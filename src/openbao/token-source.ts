@@ -33,9 +33,25 @@ export interface TokenSource {
   current(): Promise<HeldToken>;
   /** OpenBao did not take this token in a call (403 `token_invalid`): another is got, unless it came just now. */
   rejected(token: HeldToken): void;
-  /** Somebody mended something: a refused login is tried once more. */
+  /** Somebody mended something: what failed last, refused or pausing, is tried once more now. */
   retry(): void;
   status(): TokenStatus;
   /** Gives a token of our own back. */
   close(): Promise<void>;
+}
+
+/** For administrators: which login was refused, and what OpenBao said to it. */
+export function refusedLogin({ method, fault }: TokenStatus): string {
+  return `OpenBao refuses the daemon's login by ${method}: ${fault}`;
+}
+
+export const MEND_LOGIN =
+  'mend the files of openbao.login, or the role in OpenBao and then `warden reload`; nothing is tried until then';
+
+/** For administrators: what ails a login whose token is still good; null where nothing does. */
+export function ailingLogin(status: TokenStatus): string | null {
+  const { state, accessor, expiresInMs, fault } = status;
+  if (accessor === '' || fault === '' || state === 'closed') return null;
+  const what = state === 'refused' ? refusedLogin(status) : `the daemon's token cannot be renewed: ${fault}`;
+  return expiresInMs === null ? what : `${what}; the token it has is good for ${Math.ceil(expiresInMs / 60_000)} min`;
 }

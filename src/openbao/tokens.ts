@@ -97,7 +97,8 @@ export class Tokens implements TokenSource {
   }
 
   retry(): void {
-    if (this.#refused !== null) void this.#logIn();
+    // Whatever went wrong last, the pause after it included: OpenBao may have asked for one of an hour.
+    if (this.#fault !== null && !this.#closed) this.#refresh();
   }
 
   status(): TokenStatus {

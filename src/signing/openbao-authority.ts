@@ -5,6 +5,7 @@ import type { Correlation } from '../kernel/trace.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
 import { apiPath } from '../openbao/path.ts';
 import { callAsDaemon, closeSession, type OpenBaoSession, sessionReady } from '../openbao/session.ts';
+import { MEND_LOGIN, refusedLogin } from '../openbao/token-source.ts';
 import { parseCertificate } from '../ssh/certificate.ts';
 import { type PublicKey, parsePublicKeyLine } from '../ssh/public-key.ts';
 import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certificate-authority.ts';
@@ -82,12 +83,9 @@ export class OpenBaoAuthority implements CertificateAuthority {
     try {
       await sessionReady(session);
     } catch (error) {
-      const { state, method, fault } = session.tokens.status();
-      if (state === 'refused') {
-        throw new WardenError('ca_refused', `OpenBao refuses the daemon's login by ${method}: ${fault}`, {
-          hint: 'mend the files of openbao.login, or the role in OpenBao and then `warden reload`; nothing is tried until then',
-          cause: error,
-        });
+      const login = session.tokens.status();
+      if (login.state === 'refused') {
+        throw new WardenError('ca_refused', refusedLogin(login), { hint: MEND_LOGIN, cause: error });
       }
       throw errorOfOpenBao(error, { mount: this.#options.ssh.mount, role: '' });
     }

@@ -211,6 +211,17 @@ describe('$ warden fetch, from a real OpenBao', () => {
     }
     // A read that finds out and a look-up or two that make sure; not one for each request.
     expect(proxy.seen.slice(before).filter((line) => !line.includes('sys/health')).length).toBeLessThanOrEqual(9);
+    const fault = 'OpenBao does not take the token: it is unknown, expired or revoked (permission denied)';
+    const status = json(await run('status --json', as('')));
+    expect((status.dependencies as { name: string }[]).find(({ name }) => name === 'openbao')).toMatchObject({
+      state: 'not_serving',
+      detail: `OpenBao refuses the daemon's login by token_file: ${fault}`,
+    });
+    // A reload that somebody asks for is one more try, also where certificates do not come from OpenBao.
+    const tries = (): number => proxy.seen.filter((line) => line.includes('lookup-self')).length;
+    const tried = tries();
+    expect((await run('reload', as(''))).code).toBe(0);
+    await expect.poll(tries).toBe(tried + 1);
     const fresh = await bao.call('POST', 'auth/token/create', { body: { policies: ['reader'] } });
     writeFileSync(tokenPath, (fresh.body as { auth: { client_token: string } }).auth.client_token);
     expect(await run('fetch registry-login --actor agt-m3 --field user', as(''))).toMatchObject({

@@ -6,7 +6,7 @@ import type { OpenBaoFault } from '../../src/openbao/fault.ts';
 import { createLogin } from '../../src/openbao/login.ts';
 import { callAsDaemon } from '../../src/openbao/session.ts';
 import type { LoginSettings } from '../../src/openbao/settings.ts';
-import type { TokenStatus } from '../../src/openbao/token-source.ts';
+import { ailingLogin, type TokenStatus } from '../../src/openbao/token-source.ts';
 import { Tokens } from '../../src/openbao/tokens.ts';
 import { HandClock } from '../policy/support/clock.ts';
 import { apiOf } from '../support/openbao.ts';
@@ -196,7 +196,7 @@ describe('a login that is refused', () => {
     expect(tokens.status().state).toBe('refused');
   });
 
-  test('leaves a token that is still good in use until it lapses', async () => {
+  test('leaves a token that is still good in use until it lapses, and says meanwhile what ails it', async () => {
     const { tokens, time, files } = await stand('100s', '100s');
     await tokens.current();
     await files.write('secretId', 'wrong');
@@ -205,6 +205,9 @@ describe('a login that is refused', () => {
     // The renewal met the maximum; the login after it is refused.
     await time.advance(20_000);
     expect(tokens.status()).toMatchObject({ state: 'refused', logins: 1 });
+    expect(ailingLogin(tokens.status())).toMatch(
+      /^OpenBao refuses the daemon's login by approle: .*; the token it has is good for 1 min$/,
+    );
     await expect(tokens.current()).resolves.toMatchObject({ accessor: expect.stringMatching(/./) });
     await time.advance(20_000);
     expect((await faultOf(tokens.current())).kind).toBe('token_invalid');
@@ -247,6 +250,26 @@ describe('an OpenBao that does not answer', () => {
     await time.advance(20);
     expect(asked('login')).toBe(3);
     expect(tokens.status().state).toBe('ok');
+  });
+
+  test('waits no longer once somebody says that it is mended', async () => {
+    const { tokens, time, double, asked } = await stand();
+    const first = await tokens.current();
+    await time.advance(20_000);
+    double.state.sealed = true;
+    tokens.rejected(first);
+    await tokens.settled();
+    expect(tokens.status().state).toBe('retrying');
+    const before = asked('login');
+    double.state.sealed = false;
+    tokens.retry();
+    await tokens.settled();
+    expect(tokens.status().state).toBe('ok');
+    expect(asked('login')).toBe(before + 1);
+    // And where nothing is wrong, nothing is asked.
+    tokens.retry();
+    await tokens.settled();
+    expect(asked('login')).toBe(before + 1);
   });
 
   test('a missing file is no request at all', async () => {
