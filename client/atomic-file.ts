@@ -29,6 +29,7 @@ export interface FilePlan {
  */
 export function writeAtomically({ path, bytes, mode, replace, durable }: FilePlan): void {
   withTemporary(path, mode, (fd, temporary) => {
+    refuseSpecial(path);
     writeFileSync(fd, bytes);
     if (durable) fsyncSync(fd);
     if (!replace) linkSync(temporary, path);
@@ -47,9 +48,16 @@ export function writeAtomically({ path, bytes, mode, replace, durable }: FilePla
  */
 export function checkWritable(path: string): void {
   withTemporary(path, 0o600, () => {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    refuseSpecial(path);
     return 'there';
   });
+}
+
+/** Renaming over /dev/null or a named pipe would put a file in its place, for everybody. */
+function refuseSpecial(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  throw Object.assign(new Error(), { code: found.isDirectory() ? 'EISDIR' : 'ESPECIAL' });
 }
 
 /** Makes a file beside `path` and removes it, unless `use` says that it is gone. */
@@ -74,7 +82,9 @@ function withTemporary(path: string, mode: number, use: (fd: number, temporary: 
       closeSync(fd);
     }
   } catch (error) {
-    throw usageError(`cannot write ${path}: ${whyFile(error)}`, 'name another place with --out');
+    // The temporary file is new, so what is not there is the folder.
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such folder' : whyFile(error);
+    throw usageError(`cannot write ${path}: ${why}`, 'name another place');
   } finally {
     if (made) unlinkSync(temporary);
     process.off('SIGINT', interrupted);

@@ -47,6 +47,8 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'no permission',
   EPERM: 'no permission',
   EISDIR: 'it is a folder',
+  // Our own: what is there is no file that another one could take the place of.
+  ESPECIAL: 'it is a device, a pipe or a socket',
   ENOSPC: 'the disk is full',
   EROFS: 'the file system is read-only',
   EEXIST: 'it exists already',
