@@ -454,6 +454,22 @@ export const COMMANDS: readonly Command[] = [
     load: () => online('explainSign'),
   },
   {
+    name: 'explain fetch',
+    summary: 'walk a fetch step by step without asking the owner; the same as warden access ROUTE',
+    positionals: [{ name: 'ROUTE', required: true }],
+    options: {
+      ...Object.fromEntries(Object.entries(ROUTE_REQUEST).filter(([name]) => name !== 'output')),
+      ask: { type: 'boolean', summary: 'ask the decision point for real; that is recorded' },
+    },
+    notes: [
+      'Exit code 0 where it would be released or the decision point would be asked, 1 where it would be refused, 4 for a fault.',
+    ],
+    examples: [
+      { run: 'warden explain fetch npm-publish --actor agt-release', says: 'which step says no, and what it needed' },
+    ],
+    load: () => online('explainFetch'),
+  },
+  {
     name: 'explain exec',
     summary: 'walk an exec step by step without starting anything',
     positionals: [COMMAND_LINE],

@@ -1,4 +1,5 @@
 import type { FetchRequest } from '../src/rpc/generated/warden/v1/warden.ts';
+import { type Args, usageError } from './args.ts';
 import type { Invocation } from './invocation.ts';
 import { ambientToken } from './openbao-token.ts';
 import { readIdToken } from './sign-request.ts';
@@ -24,4 +25,13 @@ export function readFetchRequest(invocation: Invocation, shape: FetchShape): Fet
     reason: args.string('reason') ?? '',
     ticket: args.string('ticket') ?? '',
   };
+}
+
+/** Of --wrap-ttl; 0 without it. @throws WardenError invalid_request */
+export function wrapSeconds(args: Args): bigint {
+  const wrapMs = args.durationMs('wrap-ttl');
+  if (wrapMs !== undefined && (wrapMs < 1000 || wrapMs > 86_400_000)) {
+    throw usageError('--wrap-ttl is from 1s to 24h', 'write 5m or 1h');
+  }
+  return BigInt(Math.floor((wrapMs ?? 0) / 1000));
 }

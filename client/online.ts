@@ -6,6 +6,7 @@ import { run as completion } from './commands/completion.ts';
 import { run as demo } from './commands/demo.ts';
 import { run as explain } from './commands/explain.ts';
 import { run as explainExec } from './commands/explain-exec.ts';
+import { run as explainFetch } from './commands/explain-fetch.ts';
 import { run as explainSign } from './commands/explain-sign.ts';
 import { run as help } from './commands/help.ts';
 import { run as hostCert } from './commands/host-cert.ts';
@@ -35,6 +36,7 @@ export const onlineCommands = {
   demo,
   explain,
   explainExec,
+  explainFetch,
   explainSign,
   help,
   hostCert,

@@ -1,7 +1,7 @@
 import { type Route, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { usageError } from '../args.ts';
 import { withDaemon } from '../connect.ts';
-import { readFetchRequest } from '../fetch-request.ts';
+import { readFetchRequest, wrapSeconds } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
 import { columns } from '../output.ts';
 import { explanationCode, explanationJson, printExplanation } from '../print-explanation.ts';
@@ -62,10 +62,11 @@ function isUsable({ actors }: Route): boolean {
   return actors.some(({ usable, refusal }) => usable && refusal === '');
 }
 
-async function explain(invocation: Invocation): Promise<number> {
+export async function explain(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const { fullName, methods } = WardenDefinition;
-  const fetch = readFetchRequest(invocation, { fields: args.strings('field'), single: false, wrapTtlSeconds: 0n });
+  const wrapTtlSeconds = wrapSeconds(args);
+  const fetch = readFetchRequest(invocation, { fields: args.strings('field'), single: false, wrapTtlSeconds });
   const [answer, route] = await withDaemon(invocation, async (channel) => {
     try {
       const explained = await channel.unary(fullName, methods.explain, {

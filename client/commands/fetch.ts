@@ -5,7 +5,7 @@ import { usageError } from '../args.ts';
 import { askDaemon } from '../ask-daemon.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
 import { FETCH } from '../fetch-method.ts';
-import { readFetchRequest } from '../fetch-request.ts';
+import { readFetchRequest, wrapSeconds } from '../fetch-request.ts';
 import type { Invocation } from '../invocation.ts';
 
 const MODE = 0o600;
@@ -14,11 +14,7 @@ const MODE = 0o600;
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const target = args.string('output');
-  const wrapMs = args.durationMs('wrap-ttl');
-  if (wrapMs !== undefined && (wrapMs < 1000 || wrapMs > 86_400_000)) {
-    throw usageError('--wrap-ttl is from 1s to 24h', 'write 5m or 1h');
-  }
-  const wrapTtlSeconds = BigInt(Math.floor((wrapMs ?? 0) / 1000));
+  const wrapTtlSeconds = wrapSeconds(args);
   const fields = args.strings('field');
   const oneValue = wrapTtlSeconds === 0n && (!out.json || target !== undefined);
   if (oneValue && fields.length > 1) throw usageError('several fields are for --json', 'give one --field, or --json');

@@ -19,7 +19,7 @@ export interface WalkRequest {
   readonly connection: AttestedConnection;
   /** The caller's OpenBao token, for this one request; null where it sent none. */
   readonly token: Secret | null;
-  /** 0: the values themselves. */
+  /** 0: the values themselves, as always from a tool. */
   readonly wrapSeconds: number;
   /** For the owner's own records. */
   readonly correlation?: Correlation | undefined;
@@ -87,13 +87,8 @@ function authorityOf({ route, token }: WalkRequest, double: boolean): Authority 
 }
 
 async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
-  const { route, actor, connection, token, wrapSeconds, signal } = walk;
+  const { route, actor, connection, token, signal } = walk;
   if (route.tool === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
-  if (wrapSeconds > 0) {
-    throw new WardenError('route_unusable', 'the value of a tool cannot be wrapped: no store has it in its keeping', {
-      hint: 'leave --wrap-ttl out',
-    });
-  }
   const argv = argvFor(route.tool, actor);
   const output = await tools.run({ argv, connection, token: route.owner === 'openbao' ? token : null, signal });
   try {

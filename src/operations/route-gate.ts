@@ -59,13 +59,18 @@ export async function allowedRoute(id: string, actor: Actor, context: RequestCon
  */
 export function fetchableFields(
   route: Route,
-  asked: { readonly fields: readonly string[]; readonly single: boolean },
+  asked: { readonly fields: readonly string[]; readonly single: boolean; readonly wrapSeconds: number },
   { world }: RequestContext,
 ): readonly string[] {
   const { posture, openbao = null } = world.snapshot.settings;
   if (!route.fetchCapable) {
     throw new WardenError('route_unusable', 'the route does not hand its value over', {
       hint: route.execCapable ? 'run a command with it: warden exec' : 'fetch_capable of the route is false',
+    });
+  }
+  if (route.lane === 'tool' && asked.wrapSeconds > 0) {
+    throw new WardenError('route_unusable', 'the value of a tool cannot be wrapped: no store has it in its keeping', {
+      hint: 'leave --wrap-ttl out',
     });
   }
   const known = fieldsOf(route, posture);

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -119,12 +119,37 @@ describe('$ warden fetch, in dev', () => {
     expect(lastRecord(daemon.house).seq).toBe(before);
   });
 
+  test('--output onto a pipe or a device leaves it what it is and asks nobody', async () => {
+    const before = lastRecord(daemon.house).seq;
+    const pipe = join(tempFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    symlinkSync('/dev/null', `${pipe}-link`);
+    for (const path of [pipe, `${pipe}-link`]) {
+      const result = await run(`fetch npm-publish --actor agt-m3 --output ${path}`);
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toContain(`cannot write ${path}: it is a device, a pipe or a socket`);
+      expect(statSync(path).isFile()).toBe(false);
+    }
+    expect(lastRecord(daemon.house).seq).toBe(before);
+  });
+
   test('--wrap-ttl gives a token instead of the value', async () => {
     const result = await run('fetch npm-publish --actor agt-m3 --wrap-ttl 5m');
     expect(result.stdout).toMatch(/^synthetic-wrap-[0-9a-f]{24}$/);
     const tool = await run('fetch kc-login --actor agt-m3 --wrap-ttl 5m');
     expect(tool).toMatchObject({ code: 1, stdout: '' });
     expect(why(tool.stderr)).toBe('route_unusable');
+  });
+
+  test('explain fetch walks it and releases nothing, and knows what of its options would be refused', async () => {
+    const before = lastRecord(daemon.house).seq;
+    const allowed = await run('explain fetch npm-publish --actor agt-m3 --wrap-ttl 5m');
+    expect(allowed).toMatchObject({ code: 0 });
+    expect(allowed.stdout).toMatch(/ok {2}owner +would read platform\/data\/workloads\/ci\/npm/);
+    const refused = await run('explain fetch kc-login --actor agt-m3 --wrap-ttl 5m');
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toMatch(/NO {2}fields +the value of a tool cannot be wrapped/);
+    expect(lastRecord(daemon.house).seq).toBe(before);
   });
 
   test('without --actor several that admit you are listed', async () => {

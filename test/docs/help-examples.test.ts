@@ -14,6 +14,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   fetch: 'test/openbao',
   exec: 'test/exec',
   'explain exec': 'test/exec',
+  'explain fetch': 'test/access',
   'openbao setup': 'test/openbao',
   agent: 'test/agent',
   'ssh-config': 'test/agent/ssh-config.test.ts',
