@@ -32,10 +32,13 @@ afterAll(async () => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Types a command of the outer shell on a clean screen. */
+let typed = 0;
+/** Types a command of the outer shell on a clean screen; `ends` waits for the end of this very one. */
 function type(line: string): void {
-  terminal.type(`clear; ${line}; echo "code=$?"`);
+  typed += 1;
+  terminal.type(`clear; ${line}; echo "code ${typed}=$?"`);
 }
+const ends = (code: number): Promise<string> => terminal.shows(new RegExp(`code ${typed}=${code}$`, 'm'));
 const key = (name: string): void => terminal.type(name, { enter: false });
 
 describe('$ warden exec at a real terminal', () => {
@@ -44,13 +47,16 @@ describe('$ warden exec at a real terminal', () => {
     await terminal.shows(/inner>$/m);
     terminal.type('stty size; echo "it is $TOKEN"; tty');
     expect(await terminal.shows(/\/dev\/pts\/\d+\n/)).toMatch(/^30 100\nit is \[masked:plain\]\n\/dev\/pts\//m);
-    terminal.type('sleep 1000');
+    // Each key waits until it can only mean this job.
+    terminal.type(`clear; sh -c 'trap "echo again" CONT; echo sleeps; while :; do sleep 0.05; done'`);
+    await terminal.shows(/^sleeps$/m);
     key('C-z');
-    await terminal.shows(/Stopped +sleep 1000/);
-    terminal.type('fg; echo "fg=$?"');
-    await terminal.shows(/^sleep 1000$/m);
+    await terminal.shows(/Stopped/);
+    terminal.type('fg');
+    await terminal.shows(/^again$/m);
     key('C-c');
-    await terminal.shows(/fg=130|\^C/);
+    terminal.type('echo "job $?"');
+    await terminal.shows(/^job 130$/m);
     terminal.type('clear; stty size');
     await terminal.shows(/^30 100$/m);
     terminal.resize(80, 24);
@@ -58,7 +64,7 @@ describe('$ warden exec at a real terminal', () => {
     await terminal.shows(/^24 80$/m);
     terminal.resize(100, 30);
     terminal.type('exit 3');
-    await terminal.shows(/code=3/);
+    await ends(3);
     type('stty -a | tr " " "\\n" | grep -cxE "icanon|echo|isig"');
     await terminal.shows(/^3$/m);
   });
@@ -70,7 +76,7 @@ describe('$ warden exec at a real terminal', () => {
     type(`${WITH} sh -c 'echo runs; exec sleep 1000'`);
     await terminal.shows(/^runs$/m);
     key(name);
-    await terminal.shows(new RegExp(`code=${code}`));
+    await ends(code);
   });
 
   test('the end of input, typed', async () => {
@@ -78,7 +84,7 @@ describe('$ warden exec at a real terminal', () => {
     terminal.type('typed');
     await terminal.shows(/^typed\ntyped$/m);
     key('C-d');
-    await terminal.shows(/code=0/);
+    await ends(0);
   });
 
   test('vim edits a file', async () => {
@@ -89,7 +95,7 @@ describe('$ warden exec at a real terminal', () => {
     key('Escape');
     await terminal.shows(/^hello from vim\n~/m);
     terminal.type(':wq');
-    await terminal.shows(/code=0/);
+    await ends(0);
     expect(readFileSync(file, 'utf8')).toBe('hello from vim\n');
   });
 
@@ -101,12 +107,12 @@ describe('$ warden exec at a real terminal', () => {
     key('G');
     await terminal.shows(/^line 500$/m);
     key('q');
-    await terminal.shows(/code=0/);
+    await ends(0);
     type(`${WITH} top -d 1`);
     await terminal.shows(/load average/);
     await terminal.shows(/ PID +USER/);
     key('q');
-    await terminal.shows(/code=0/);
+    await ends(0);
   });
 
   test('a passphrase is asked for and not echoed', async () => {
@@ -115,28 +121,28 @@ describe('$ warden exec at a real terminal', () => {
     type(`${WITH} ssh-keygen -y -f ${secret}`);
     await terminal.shows(/Enter passphrase/);
     terminal.type('open sesame');
-    const screen = await terminal.shows(/code=0/);
+    const screen = await ends(0);
     expect(screen).toContain('ssh-ed25519 AAAA');
     expect(screen).not.toContain('sesame');
   });
 
   test('a refusal leaves the terminal alone', async () => {
     type('$EXEC --route nonesuch -- bash');
-    expect(await terminal.shows(/code=125/)).toContain('route_not_allowed');
+    expect(await ends(125)).toContain('route_not_allowed');
     type('stty -a | tr " " "\\n" | grep -cxE "icanon|echo|isig"');
     await terminal.shows(/^3$/m);
   });
 
   test('a value on stdin leaves no room for a terminal', async () => {
     type('$EXEC --route by-stdin -- cat');
-    expect(await terminal.shows(/code=125/)).toContain('leaves no room for a terminal');
+    expect(await ends(125)).toContain('leaves no room for a terminal');
     type('$EXEC --route by-stdin --no-stdin -- cat');
-    expect(await terminal.shows(/code=0/)).toContain('[masked:by-stdin]');
+    expect(await ends(0)).toContain('[masked:by-stdin]');
   });
 
   test('in the background, one that has no terminal on stdout is not stopped for its stdin', async () => {
     type(`(set -m; ${WITH} echo done > ${folder}/out & wait $!)`);
-    await terminal.shows(/code=0/);
+    await ends(0);
     expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('done\n');
   });
 
