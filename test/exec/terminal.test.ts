@@ -73,8 +73,8 @@ describe('$ warden exec at a real terminal', () => {
     ['Ctrl-C', 'C-c', 130],
     ['Ctrl-\\', 'C-\\', 131],
   ])('%s reaches a command that is no shell', async (_name, name, code) => {
-    type(`${WITH} sh -c 'echo runs; exec sleep 1000'`);
-    await terminal.shows(/^runs$/m);
+    type(`${WITH} sh -c 'echo runs ${code}; exec sleep 1000'`);
+    await terminal.shows(new RegExp(`^runs ${code}$`, 'm'));
     key(name);
     await ends(code);
   });
