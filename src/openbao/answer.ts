@@ -2,9 +2,12 @@ import { z } from 'zod';
 import { Secret } from '../kernel/secret.ts';
 import { OpenBaoFault } from './fault.ts';
 
+/** Accessors go into the ledger: a hostile store must not fill the disk with one. */
+export const MAX_ACCESSOR = 256;
+
 const Auth = z.object({
   client_token: z.string().min(1),
-  accessor: z.string(),
+  accessor: z.string().max(MAX_ACCESSOR),
   lease_duration: z.number().int().nonnegative(),
   renewable: z.boolean(),
   policies: z.array(z.string()).nullish(),
@@ -12,7 +15,7 @@ const Auth = z.object({
 
 const Wrap = z.object({
   token: z.string().min(1),
-  accessor: z.string(),
+  accessor: z.string().max(MAX_ACCESSOR),
   ttl: z.number().int().nonnegative(),
   creation_path: z.string(),
 });

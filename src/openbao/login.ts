@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CredentialFile } from '../http/credential-file.ts';
 import { privatePem, publicPem } from '../http/pem.ts';
 import type { Secret } from '../kernel/secret.ts';
-import type { TokenGrant } from './answer.ts';
+import { MAX_ACCESSOR, type TokenGrant } from './answer.ts';
 import type { OpenBaoClient } from './client.ts';
 import type { BodyFields } from './encode.ts';
 import { OpenBaoFault, openBao } from './fault.ts';
@@ -72,7 +72,10 @@ function posting(
 
 /** `id`, the token itself, is in the answer too; it is not read, and the body goes nowhere. */
 const Lookup = z.object({
-  accessor: z.string().regex(/^[\x21-\x7e]*$/),
+  accessor: z
+    .string()
+    .max(MAX_ACCESSOR)
+    .regex(/^[\x21-\x7e]*$/),
   ttl: z.number().int().nonnegative(),
   policies: z.array(z.string()).nullish(),
 });

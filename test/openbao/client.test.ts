@@ -239,6 +239,15 @@ const FAULTS: readonly (readonly [string, Behaviour, OpenBaoFaultKind, RegExp])[
     /application\/json/,
   ],
   ['an answer without an envelope', json({ data: {} }), 'answer', /request_id/],
+  [
+    'an accessor that would fill the ledger',
+    json({
+      ...ENVELOPE,
+      auth: { client_token: 's.x', accessor: 'a'.repeat(257), lease_duration: 1, renewable: false },
+    }),
+    'answer',
+    /auth\.accessor/,
+  ],
   ['an id that is not printable', json({ ...ENVELOPE, request_id: 'a\nb' }), 'answer', /not printable/],
   ['an answer beyond 4 MiB', json({ ...ENVELOPE, data: 'x'.repeat(4 * 1024 * 1024) }), 'answer', /too large/],
   ['no HTTP at all', (socket) => socket.write('SSH-2.0-OpenSSH\r\n'), 'answer', /not HTTP/],
