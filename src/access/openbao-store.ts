@@ -74,13 +74,16 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
     },
     async read({ lane, location, fields, authority, correlation, signal }) {
       const path = storePath(lane, location);
+      const leased = lane === 'openbao-dynamic';
       try {
         const answer = await call(authority, {
           method: 'GET',
           path: apiPath(path),
-          once: lane === 'openbao-dynamic',
+          once: leased,
           correlation,
-          signal,
+          // A lease that is being made must be heard of, or nobody could give it back: no hanging up for a caller that
+          // has gone. The client's own deadline ends it.
+          ...(leased ? {} : { signal }),
         });
         try {
           return taken(answer, { lane, fields, path });
