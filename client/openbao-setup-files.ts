@@ -1,9 +1,9 @@
-import { chownSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { OpenBaoSettings } from '../src/config/snapshot.ts';
 import type { Change } from '../src/openbao/setup/compare.ts';
 import type { Operator } from '../src/openbao/setup/operator.ts';
-import { writeAtomically } from './atomic-file.ts';
+import { checkWritable, writeAtomically } from './atomic-file.ts';
 import { readBounded } from './bounded-file.ts';
 
 /** What was done to a file of the daemon's. */
@@ -59,9 +59,32 @@ export async function appRoleFiles(
   return files;
 }
 
+/**
+ * The folders of files that are to come, and that they can be written there: before anything is made in OpenBao, since
+ * a secret id that found no place would be lost. @throws WardenError invalid_request
+ */
+export function makeFolders(files: readonly FileChange[]): void {
+  for (const { path, action } of files) {
+    if (action !== 'create') continue;
+    const folder = dirname(path);
+    const parent = dirname(folder);
+    // One level, beside what is there: a longer path that leads nowhere is a slip of the pen.
+    if (!existsSync(folder) && existsSync(parent)) {
+      mkdirSync(folder, { mode: 0o700 });
+      giveToOwner(folder);
+    }
+    checkWritable(path);
+  }
+}
+
 /** For the daemon's user, whom the folder belongs to. */
 function write(path: string, text: string, mode: number): void {
   writeAtomically({ path, bytes: text, mode, replace: false, durable: true });
+  giveToOwner(path);
+}
+
+/** Made by root: whose the folder is, theirs is what is in it. */
+function giveToOwner(path: string): void {
   const { uid, gid } = statSync(dirname(path));
   if (process.getuid?.() === 0 && uid !== 0) chownSync(path, uid, gid);
 }

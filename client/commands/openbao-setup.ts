@@ -8,7 +8,7 @@ import { Operator } from '../../src/openbao/setup/operator.ts';
 import { usageError } from '../args.ts';
 import { requireConfig } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
-import { appRoleFiles, pinCa } from '../openbao-setup-files.ts';
+import { appRoleFiles, makeFolders, pinCa } from '../openbao-setup-files.ts';
 import { ambientToken } from '../openbao-token.ts';
 import { printSetup } from '../print-setup.ts';
 
@@ -45,16 +45,19 @@ export async function run(invocation: Invocation): Promise<number> {
       name,
     });
     const changes = await operator.inspect(wanted);
-    const conflict = changes.some(({ action }) => action === 'conflict');
-    // All or nothing, as far as can be seen beforehand.
-    if (apply && !conflict) {
-      for (const { action, wanted: one } of changes) if (action !== 'keep') await operator.apply(one);
-    }
-    const there = apply && !conflict;
-    const files = [
+    const filesFor = async (there: boolean) => [
       await pinCa(operator, openbao, changes, there),
       ...(await appRoleFiles(operator, openbao, name, changes, there)),
     ];
+    const before = await filesFor(false);
+    const conflict = [...changes, ...before].some(({ action }) => action === 'conflict');
+    // All or nothing, as far as can be seen beforehand.
+    const there = apply && !conflict;
+    if (there) {
+      makeFolders(before);
+      for (const { action, wanted: one } of changes) if (action !== 'keep') await operator.apply(one);
+    }
+    const files = there ? await filesFor(true) : before;
     printSetup(out, { changes, files, applied: there, settings: openbao, name });
     return conflict || files.some(({ action }) => action === 'conflict') ? 1 : 0;
   } catch (error) {

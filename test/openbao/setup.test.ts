@@ -34,7 +34,6 @@ beforeAll(async () => {
   real = await devServer();
   cleanups.add(real.stop);
   cleanups.add(house.remove);
-  await mkdir(bao, { mode: 0o700 });
   await writeFile(join(house.config, 'warden.yaml'), settings(real.address), { mode: 0o600 });
   await writeFile(join(house.config, 'inventory.yaml'), inventory(process.getuid?.() ?? 0), { mode: 0o600 });
 });
@@ -81,6 +80,25 @@ test('a look prints everything that is to be made, and makes nothing', async () 
   expect(stdout).toContain('12 to make, 0 to change, 0 as they should be, 0 in conflict');
   expect((await real.call('GET', 'sys/mounts/ssh')).status).toBe(400);
   await expect(stat(file('ca.pub'))).rejects.toThrow();
+});
+
+test('a file that is in conflict stops it before anything is made', async () => {
+  await mkdir(bao, { mode: 0o700 });
+  await writeFile(file('ca.pub'), `ssh-ed25519 ${'A'.repeat(68)} of-another-ca\n`, { mode: 0o644 });
+  const { code, stdout } = await setup(['--apply']);
+  expect([code, stdout]).toEqual([1, expect.stringContaining('11 to make, 0 to change')]);
+  expect(stdout).toContain('1 in conflict');
+  expect((await real.call('GET', 'sys/mounts/ssh')).status).toBe(400);
+  await rm(bao, { recursive: true });
+});
+
+test('files that cannot be written stop it before anything is made', async () => {
+  const yaml = settings(real.address).replaceAll('bao/', 'no/such/folder/');
+  await writeFile(join(house.config, 'warden.yaml'), yaml, { mode: 0o600 });
+  const { code, stderr } = await setup(['--apply']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('there is no such folder')]);
+  expect((await real.call('GET', 'sys/mounts/ssh')).status).toBe(400);
+  await writeFile(join(house.config, 'warden.yaml'), settings(real.address), { mode: 0o600 });
 });
 
 test('applied, all of it is there, least of privilege, and no secret was printed', async () => {
