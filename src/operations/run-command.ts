@@ -32,6 +32,10 @@ const KILL_AGAIN_MS = 200;
 /** A stream that was quiet for so long gives up what a person may be waiting to see. */
 const SETTLE_MS = 10;
 const CHUNK_BYTES = 64 * 1024;
+/** Signals that reach a whole session: each is a look at every process of the machine. So many a second, the rest waits. */
+const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGHUP', 'SIGKILL']);
+const ENDING_PER_SECOND = 4;
+const SIGNALS_PER_SECOND = 100;
 /** Of stdin, taken and not yet said: far below what a client may have under way. */
 const SAY_TAKEN_BYTES = 32 * 1024;
 /** Of stdin, held for the command. Beyond it nothing more is read from the client, signals included. */
@@ -117,6 +121,8 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
     const { stdin } = running;
     let closed = stdin === null;
     let untold = 0;
+    const endings = new OutputRate(ENDING_PER_SECOND, options.monotonic);
+    const signals = new OutputRate(SIGNALS_PER_SECOND, options.monotonic);
     stdin?.on('error', () => {
       closed = true;
     });
@@ -130,8 +136,11 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
     try {
       for await (const order of peer.orders) {
         if (over) return;
-        if (order.kind === 'signal') running.signal(order.name);
-        else if (order.kind === 'resize') {
+        if (order.kind === 'signal') {
+          const wait = (ENDING.has(order.name) ? endings : signals).spend(1);
+          if (wait > 0) await pause(wait, timers, signal);
+          running.signal(order.name);
+        } else if (order.kind === 'resize') {
           running.resize(order.terminal);
           await recording?.resized(order.terminal);
         } else if (closed || stdin === null) continue;
