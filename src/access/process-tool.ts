@@ -8,6 +8,7 @@ import { Secret } from '../kernel/secret.ts';
 import { type Identity, whomToBecome } from './become.ts';
 import { toolEnvironment } from './tool-environment.ts';
 import type { ToolRunner } from './tool-runner.ts';
+import { ToolSlots } from './tool-slots.ts';
 
 /** With the daemon's own ids. */
 export interface ProcessToolOptions extends Identity {
@@ -21,18 +22,16 @@ export interface ProcessToolOptions extends Identity {
 
 const TIMEOUT_MS = 25_000;
 const MAX_BYTES = 1024 * 1024;
-/** Tools at work at once, whoever asked: each is a process. */
-const MAX_RUNNING = 16;
 const SETPRIV = '/usr/bin/setpriv';
 
 /**
  * Runs tools as the caller: its uid, gid, groups and working folder, an environment that holds nothing of the
- * daemon's, no stdin, and stderr thrown away, since nobody knows what a tool writes there. All of its processes end
+ * daemon's, no stdin, and stderr thrown away, since nobody knows what a tool writes there. Its process group ends
  * with the request.
  */
 export function createToolRunner(options: ProcessToolOptions): ToolRunner {
   const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
-  let running = 0;
+  const slots = new ToolSlots();
   return {
     async run({ argv, connection: { caller }, token, signal }) {
       const identity = becoming(caller, options);
@@ -41,11 +40,7 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
       const cwd = await folderOf(caller.pid);
       const env = await toolEnvironment(caller.uid, options.path, options.env);
       if (signal.aborted) throw new WardenError('deadline_exceeded', 'nobody waits for the tool any more');
-      if (running >= MAX_RUNNING) {
-        throw new WardenError('tool_failed', `${MAX_RUNNING} tools run already`, { hint: 'ask again in a moment' });
-      }
-      running += 1;
-      try {
+      return await slots.run(caller.uid, async () => {
         const [file = '', ...rest] = [...identity, program, ...args];
         const child = spawn(file, rest, {
           cwd,
@@ -55,9 +50,7 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
           detached: true,
         });
         return await collect(child, { name, timeoutMs, maxBytes, signal });
-      } finally {
-        running -= 1;
-      }
+      });
     },
   };
 }

@@ -3,6 +3,7 @@ import { Secret } from '../kernel/secret.ts';
 import type { CommandRunner, RunningCommand } from './command-runner.ts';
 import { toolEnvironment } from './tool-environment.ts';
 import type { ToolRunner } from './tool-runner.ts';
+import { ToolSlots } from './tool-slots.ts';
 
 export interface SpawnedToolOptions {
   readonly runner: CommandRunner;
@@ -16,13 +17,11 @@ export interface SpawnedToolOptions {
 
 const TIMEOUT_MS = 25_000;
 const MAX_BYTES = 1024 * 1024;
-/** Tools at work at once, whoever asked: each is a process. */
-const MAX_RUNNING = 16;
 
 /** Runs tools by the same runner as commands, where the daemon itself can't become the caller. */
 export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner {
   const { runner, path, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
-  let running = 0;
+  const slots = new ToolSlots();
   return {
     async run({ argv, connection, token, signal }) {
       const [name = ''] = argv;
@@ -32,11 +31,7 @@ export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner
       );
       if (token !== null) env.set('BAO_TOKEN', token);
       if (signal.aborted) throw new WardenError('deadline_exceeded', 'nobody waits for the tool any more');
-      if (running >= MAX_RUNNING) {
-        throw new WardenError('tool_failed', `${MAX_RUNNING} tools run already`, { hint: 'ask again in a moment' });
-      }
-      running += 1;
-      try {
+      return await slots.run(connection.caller.uid, async () => {
         const command = await runner.start({
           program,
           argv,
@@ -48,9 +43,7 @@ export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner
           connection,
         });
         return await collect(command, { name, timeoutMs, maxBytes, signal });
-      } finally {
-        running -= 1;
-      }
+      });
     },
   };
 }
