@@ -6,7 +6,11 @@ import { createClient, type OpenBaoClient } from './client.ts';
 import { openBao } from './fault.ts';
 import type { LoginSettings, OpenBaoAddress } from './settings.ts';
 
-const LIMITS: HttpLimits = { concurrency: 32, queue: 256, answerBytes: 4 * 1024 * 1024 };
+/**
+ * Four times what one caller may have at once, where a read with its own token takes two: paths that hang for it must
+ * leave room for everybody else, and for signing.
+ */
+const LIMITS: HttpLimits = { concurrency: 128, queue: 256, answerBytes: 4 * 1024 * 1024 };
 const TIMEOUT_MS = 5_000;
 
 export interface ConnectOptions {

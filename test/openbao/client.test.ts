@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer as httpServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -313,6 +314,27 @@ describe('a failure has a kind of its own', () => {
     const fault = await faultOf(client.call({ method: 'GET', path: 'a/b', token: null }));
     expect([fault.kind, fault.message]).toEqual(['untrusted', 'a double answers where the real OpenBao is wanted']);
     expect((await faultOf(client.health())).kind).toBe('untrusted');
+  });
+
+  test('reads that hang, as many as one caller may have, keep nobody else waiting', async () => {
+    const server = httpServer((request, response) => {
+      if (request.url === '/v1/a/hangs') return;
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(ENVELOPE));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.add(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const client = open(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { timeoutMs: 10_000 });
+    const caller = new AbortController();
+    const hanging = Array.from({ length: 2 * 32 }, () =>
+      client.call({ method: 'GET', path: 'a/hangs', token: null, signal: caller.signal }).catch(() => 'gone'),
+    );
+    expect((await client.call({ method: 'GET', path: 'a/b', token: null })).data).toEqual({ a: 1 });
+    expect(client.stats()).toMatchObject({ inFlight: 64, queued: 0 });
+    caller.abort();
+    await Promise.all(hanging);
   });
 
   test('more calls than may wait are told so at once', async () => {
