@@ -66,7 +66,7 @@ export async function revoke(
   try {
     await requireAdministrator(context);
     checkSelection(input);
-    if (input.lift) return await lift(input, trail, context);
+    if (input.lift) return await lift(input, issued, trail, context);
     await checkKnown(input, issued, context);
     const heldBack: Revoked[] = [
       ...input.fingerprints.map((value): Revoked => ({ what: 'key', value })),
@@ -125,21 +125,46 @@ async function checkKnown({ actor }: RevokeInput, issued: IssuedRecords, context
   });
 }
 
-async function lift(input: RevokeInput, trail: Trail, context: RequestContext): Promise<RevokeOutput> {
-  const items: Revoked[] = [
-    ...input.serials.map((value): Revoked => ({ what: 'serial', value, until: null })),
-    ...input.keyIds.map((value): Revoked => ({ what: 'key_id', value, until: null })),
-    ...input.fingerprints.map((value): Revoked => ({ what: 'key', value })),
-    ...(input.actor === '' ? [] : [{ what: 'actor', value: input.actor } as const]),
+async function lift(
+  input: RevokeInput,
+  issued: IssuedRecords,
+  trail: Trail,
+  context: RequestContext,
+): Promise<RevokeOutput> {
+  const { restraints } = context.services;
+  const named: readonly (readonly Revoked[])[] = [
+    ...input.serials.map((value): Revoked[] => [{ what: 'serial', value, until: null }]),
+    ...(await itemsOfKeyIds(input.keyIds, issued, context)),
+    ...input.fingerprints.map((value): Revoked[] => [{ what: 'key', value }]),
+    ...(input.actor === '' ? [] : [[{ what: 'actor', value: input.actor } as const]]),
   ];
-  if (input.actor !== '' && !context.services.restraints.isRevokedActor(input.actor)) {
-    throw new WardenError('invalid_request', `${input.actor} is not revoked`, {
-      hint: `revoked actors: ${[...context.services.restraints.actors].join(', ') || 'none'}`,
+  // A slip of the pen would be told as done, and what was meant would stay revoked.
+  const idle = named.find((items) => !items.some((item) => restraints.holds(item)));
+  if (idle?.[0] !== undefined) {
+    const actors = [...restraints.actors].join(', ') || 'none';
+    throw new WardenError('invalid_request', `${idle[0].value} is not revoked, and nothing was lifted`, {
+      hint: input.actor === '' ? 'warden krl -o FILE, then ssh-keygen -Q -l -f FILE' : `revoked actors: ${actors}`,
     });
   }
-  const change = { kind: 'revoke', action: 'lift', items } as const;
-  const receipt = input.dryRun ? null : await context.services.restraints.commit(change, trail.entry('ok'));
+  const change = { kind: 'revoke', action: 'lift', items: named.flat() } as const;
+  const receipt = input.dryRun ? null : await restraints.commit(change, trail.entry('ok'));
   return { certificates: [], unknown: [], expired: 0, receipt };
+}
+
+/** A certificate that was revoked by its key id is on the list by its serial. */
+async function itemsOfKeyIds(
+  keyIds: readonly string[],
+  issued: IssuedRecords,
+  { signal }: RequestContext,
+): Promise<Revoked[][]> {
+  if (keyIds.length === 0) return [];
+  const items = new Map(keyIds.map((value): [string, Revoked[]] => [value, [{ what: 'key_id', value, until: null }]]));
+  for await (const record of issued({ outcome: 'ok' }, signal)) {
+    const certificate = certificateOf(record);
+    if (certificate === null || certificate.serial === 0n) continue;
+    items.get(certificate.keyId)?.push({ what: 'serial', value: certificate.serial, until: null });
+  }
+  return [...items.values()];
 }
 
 async function set(items: readonly Revoked[], trail: Trail, context: RequestContext): Promise<LedgerReceipt | null> {

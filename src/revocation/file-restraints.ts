@@ -9,7 +9,15 @@ import type { LedgerEntry, LedgerReceipt, RecordedEntry } from '../ledger/record
 import { changeOfRecord, recordOfChange } from './change.ts';
 import { revocationListOf } from './list-of.ts';
 import type { CurrentList, RestraintKeeper } from './restraint-keeper.ts';
-import { applyChange, type Lockdown, type RestraintChange, type RestraintState, UNRESTRAINED } from './restraints.ts';
+import {
+  applyChange,
+  isHeld,
+  type Lockdown,
+  type RestraintChange,
+  type RestraintState,
+  type Revoked,
+  UNRESTRAINED,
+} from './restraints.ts';
 import { decodeSaved, encodeSaved, type SavedRestraints } from './state-file.ts';
 
 export const STATE_FILE = 'restraints.json';
@@ -95,6 +103,10 @@ export class FileRestraints implements RestraintKeeper {
 
   isRevokedKey(fingerprint: string): boolean {
     return this.#saved.state.keys.has(fingerprint) || this.#isPending('key', fingerprint);
+  }
+
+  holds(item: Revoked): boolean {
+    return isHeld(this.#saved.state, item);
   }
 
   list(): CurrentList {

@@ -1,5 +1,5 @@
 import type { LedgerEntry, LedgerReceipt } from '../ledger/record.ts';
-import type { Lockdown, RestraintChange } from './restraints.ts';
+import type { Lockdown, RestraintChange, Revoked } from './restraints.ts';
 
 /** The list as sshd reads it. */
 export interface CurrentList {
@@ -19,6 +19,8 @@ export interface RestraintKeeper {
   isRevokedActor(name: string): boolean;
   /** By fingerprint, `SHA256:…`. */
   isRevokedKey(fingerprint: string): boolean;
+  /** Is this very item on the list? Whatever else may hold the same certificate back. */
+  holds(item: Revoked): boolean;
   list(): CurrentList;
   /** False while the files do not hold what is in force; they are tried again by themselves. */
   readonly isWritten: boolean;

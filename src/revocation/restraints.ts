@@ -50,6 +50,20 @@ export const UNRESTRAINED: RestraintState = {
   lockdown: null,
 };
 
+/** Whatever its end says. */
+export function isHeld({ serials, keyIds, keys, actors }: RestraintState, item: Revoked): boolean {
+  switch (item.what) {
+    case 'serial':
+      return serials.has(item.value);
+    case 'key_id':
+      return keyIds.has(item.value);
+    case 'key':
+      return keys.has(item.value);
+    case 'actor':
+      return actors.has(item.value);
+  }
+}
+
 /** Clocks of hosts may be behind by this much, and a list may be older than it should be. */
 const KEPT_AFTER_END_SECONDS = 86_400n;
 

@@ -101,6 +101,23 @@ describe('$ warden revoke', () => {
       /^lifted · ledger \d+\n$/,
     );
     expect(await isRevoked(known.certificate)).toBe(false);
+    const again = await cli('revoke', '--lift', '--serial', known.evidence.serial);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is not revoked, and nothing was lifted')]);
+  });
+
+  test('a key id is lifted as it was revoked: by itself, though the list has the serial', async () => {
+    const known = await signFile(daemon.socket, 'agt-test', subject);
+    const keyId = known.evidence.key_id;
+    const number = async (): Promise<bigint> =>
+      (await client.call(WardenDefinition.methods.getRevocationList, {})).number;
+    const before = await number();
+    const idle = await cli('revoke', '--lift', '--key-id', keyId);
+    expect([idle.code, idle.stderr]).toEqual([2, expect.stringContaining(`${keyId} is not revoked`)]);
+    expect(await number()).toBe(before);
+    await cli('revoke', '--key-id', keyId);
+    expect(await isRevoked(known.certificate)).toBe(true);
+    expect((await cli('revoke', '--lift', '--key-id', keyId)).code).toBe(0);
+    expect(await isRevoked(known.certificate)).toBe(false);
   });
 
   test('a key: every certificate over it, and none is made any more, until it is lifted', async () => {
