@@ -14,6 +14,7 @@ import { usageError } from '../args.ts';
 import type { WrittenCa } from '../ca-roll/edit-ca.ts';
 import { CaFolder } from '../ca-roll/folder.ts';
 import { longestLifeMs, retiredAt, stageOf, stamp } from '../ca-roll/stage.ts';
+import { tellDaemon } from '../ca-roll/tell-daemon.ts';
 import { daemonUidOf, namedConfigFolder } from '../config-offline.ts';
 import { shortTime } from '../evidence.ts';
 import type { Invocation } from '../invocation.ts';
@@ -210,17 +211,26 @@ function announce({ invocation: { out } }: Roll, plan: readonly string[]): numbe
   return 0;
 }
 
-function report(roll: Roll, keys: readonly AuthorityKey[], plan: readonly string[], says: readonly string[]): number {
+async function report(
+  roll: Roll,
+  keys: readonly AuthorityKey[],
+  plan: readonly string[],
+  says: readonly string[],
+): Promise<number> {
   const { out } = roll.invocation;
+  const told = await tellDaemon(roll.invocation, roll.folder.dir);
   if (out.json)
     out.object({
       folder: roll.folder.dir,
       done: plan,
       trust: keys.map(({ publicKey }) => fingerprint(publicKey.blob)),
+      in_force: told.inForce,
     });
   else {
     for (const line of plan) out.line(`done: ${line}`);
     showKeys(roll, keys);
+    if (told.amiss) out.error(told.says);
+    else out.note(told.says);
     for (const line of says) out.note(line);
   }
   return 0;

@@ -27,14 +27,11 @@ describe('$ warden ca roll, with a daemon and a host', () => {
   let daemon: RunningDaemon;
   let host: Sshd;
   let subject: Subject;
-  const roll = (...args: string[]) => warden(['ca', 'roll', '--config', daemon.house.config, ...args]);
+  const roll = (...args: string[]) =>
+    warden(['ca', 'roll', '--config', daemon.house.config, ...args], { env: { WARDEN_SOCKET: daemon.socket } });
   const yaml = (): string => readFileSync(join(daemon.house.config, 'warden.yaml'), 'utf8');
   const issue = (): Promise<Signed> => sign(daemon.socket, 'agt-test', subject);
   const login = ({ certificate, subject: { file } }: Signed) => host.login({ key: file, certificate });
-  /** The daemon takes the folder up by itself; this only waits for it. */
-  const reload = async (): Promise<void> => {
-    expect((await warden(['reload'], { env: { WARDEN_SOCKET: daemon.socket } })).code).toBe(0);
-  };
   beforeAll(async () => {
     const house = houseOf('test');
     writeFileSync(join(house.config, 'warden.yaml'), COMMENTED, { mode: 0o600 });
@@ -60,7 +57,7 @@ describe('$ warden ca roll, with a daemon and a host', () => {
     const [, next = ''] = /ca\.next: (\S+)/.exec(begun.stdout) ?? [];
     expect(yaml()).toBe(COMMENTED.replace('ca_ed25519 }', `ca_ed25519, next: ${next} }`));
     expect(statSync(join(daemon.house.config, next)).mode & 0o777).toBe(0o600);
-    await reload();
+    expect(begun.stdout).toMatch(/\nthe daemon has it in force: generation 2\n/);
     const published = await publishedKeys(daemon.socket);
     expect(published).toHaveLength(2);
     const early = await issue();
@@ -71,7 +68,6 @@ describe('$ warden ca roll, with a daemon and a host', () => {
     const switched = await roll('--switch');
     expect(switched).toMatchObject({ code: 0, stderr: '' });
     expect(switched.stdout).toMatch(/ {2}current {2}SHA256:\S+ .*\n {2}retired {2}SHA256:/);
-    await reload();
     const late = await issue();
     expect(late.evidence.ca_fingerprint).not.toBe(first.evidence.ca_fingerprint);
     for (const one of [first, early, late]) expect(await login(one)).toMatchObject(IN);
@@ -88,7 +84,6 @@ describe('$ warden ca roll, with a daemon and a host', () => {
     expect((await roll('--finish', '--now')).code).toBe(0);
     expect(yaml()).toContain('# a comment that stays');
     expect(yaml()).toContain('retired: [] }   # and this one');
-    await reload();
     const keys = await publishedKeys(daemon.socket);
     expect(keys).toHaveLength(1);
     // A list made now shuts out certificates of the former key too: a host may not have heard of the end yet.
