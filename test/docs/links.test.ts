@@ -42,4 +42,11 @@ describe('the pages for people', () => {
     });
     expect(broken).toEqual([]);
   });
+
+  test('decisions have a number each', () => {
+    const numbers = readdirSync(join(root, 'docs/decisions')).map((name) => /^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1]);
+    expect(numbers.length).toBeGreaterThan(10);
+    expect(numbers).not.toContain(undefined);
+    expect(numbers.filter((number, index) => numbers.indexOf(number) !== index)).toEqual([]);
+  });
 });
