@@ -625,6 +625,7 @@ export const COMMANDS: readonly Command[] = [
       },
       out: {
         type: 'string',
+        short: 'o',
         value: 'FILE',
         summary: 'where to (- is stdout); beside the key by default',
         complete: 'file',

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { Channel } from '../src/rpc/client/channel.ts';
 import { type Host, WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Args, quoted, usageError } from './args.ts';
-import { columns, type Output } from './output.ts';
+import { columns, counted, type Output } from './output.ts';
 
 const AT_ONCE = 8;
 /** ssh gives up connecting after 10 s; a host that hangs later is given up here. */
@@ -80,7 +80,10 @@ export function reportPush(pushed: readonly Pushed[], plan: PushPlan, out: Outpu
   if (!out.json) {
     for (const row of columns(rows)) out.line(`  ${row}`);
     if (pushed.length === 0) out.line('  the inventory has no hosts');
-    if (failed > 0) out.error(`${failed} of ${pushed.length} hosts do not have the list; the others do`);
+    if (failed > 0) {
+      const others = failed < pushed.length ? '; the others have it' : '';
+      out.error(`${failed} of ${counted(pushed.length, 'host')} without the list${others}`);
+    }
   }
   return failed === 0 ? 0 : 4;
 }

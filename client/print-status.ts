@@ -1,6 +1,6 @@
 import type { Dependency, PolicyStatus, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
 import { shortTime } from './evidence.ts';
-import { columns, type Output, type Piece } from './output.ts';
+import { columns, counted, type Output, type Piece } from './output.ts';
 
 /** The status for a person: what runs, what it depends on, what to read. */
 export function printStatus(status: StatusResponse, out: Output): void {
@@ -21,7 +21,7 @@ export function statusLines(status: StatusResponse): readonly (readonly Piece[])
     const loaded = snapshot.loadedAt === undefined ? '' : `, loaded ${shortTime(snapshot.loadedAt)}`;
     rows.push([
       'config',
-      `generation ${snapshot.generation} (${snapshot.hash.slice(0, 12)}), ${snapshot.actors} actors${loaded}`,
+      `generation ${snapshot.generation} (${snapshot.hash.slice(0, 12)}), ${counted(snapshot.actors, 'actor')}${loaded}`,
     ]);
   }
   rows.push(['backend', status.backend]);

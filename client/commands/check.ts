@@ -4,6 +4,7 @@ import { usageError } from '../args.ts';
 import { checkAuthorityKeys } from '../check-authority.ts';
 import { daemonUidOf, loadFolder, namedConfigFolder } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
+import { counted } from '../output.ts';
 
 /** 0 conforms, 1 with problems, 2 where there is nothing to check. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -44,7 +45,7 @@ export async function run(invocation: Invocation): Promise<number> {
       const { posture } = config.settings;
       out.note(
         { text: 'conforms', style: 'green' },
-        `: ${dir}, posture ${posture}, ${config.actors.size} actors, ${config.hash.slice(0, 12)}`,
+        `: ${dir}, posture ${posture}, ${counted(config.actors.size, 'actor')}, ${config.hash.slice(0, 12)}`,
       );
     } else out.note(`${problems.length} problems in ${dir}`);
   }

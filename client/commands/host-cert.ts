@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { usageError } from '../args.ts';
 import { checkWritable, writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
@@ -55,7 +56,7 @@ export async function run(invocation: Invocation): Promise<number> {
   } else if (target === null) out.raw(bytes);
   else {
     printEvidence(out, target, evidence);
-    out.note(`  in sshd_config: HostCertificate ${target}, then reload sshd; clients: warden known-hosts`);
+    out.note(`  in sshd_config: HostCertificate ${resolve(target)}, then reload sshd; clients: warden known-hosts`);
   }
   return 0;
 }

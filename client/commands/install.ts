@@ -136,7 +136,12 @@ function tellNext(out: Output, { whose: of }: Place, config: NewConfig | null): 
   out.note('  warden status');
   if (config !== null) out.note(`  warden sign ${config.actor}`);
   if (of === 'system') out.note(`  usermod -aG ${ACCOUNT} USER    # for each user who may connect; a new login has it`);
-  else out.note('  loginctl enable-linger    # where it is to run without a login');
+  else {
+    out.note('  loginctl enable-linger    # where it is to run without a login');
+    out.note(
+      '  systemctl --user enable --now warden-agent    # an ssh-agent with your certificates; then warden ssh-config',
+    );
+  }
 }
 
 function postureOf(given: string | undefined): EnvPosture | null {

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import { WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
 import { knownHostLines, vouchedNames } from '../known-host-lines.ts';
+import { counted } from '../output.ts';
 
 /** `@cert-authority` lines: who vouches for which hosts. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -21,8 +23,8 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   if (out.json) out.object({ posture, names, lines, file: target });
   else if (target !== undefined && target !== '-') {
-    out.line(`${target}: ${names.length} names, ${authorities.length} authorities`);
-    out.note(`  in ~/.ssh/config: UserKnownHostsFile ${target} ~/.ssh/known_hosts`);
+    out.line(`${target}: ${counted(names.length, 'name')}, ${counted(authorities.length, 'authority', 'authorities')}`);
+    out.note(`  in ~/.ssh/config: UserKnownHostsFile ${resolve(target)} ~/.ssh/known_hosts`);
   } else {
     if (names.length === 0)
       out.error('no host of the inventory has a certificate: see host_certificate in inventory.yaml');

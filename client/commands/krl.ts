@@ -4,6 +4,7 @@ import { writeAtomically } from '../atomic-file.ts';
 import { withDaemon } from '../connect.ts';
 import type { Invocation } from '../invocation.ts';
 import { push, pushJson, readPush, reportPush } from '../krl-push.ts';
+import { counted } from '../output.ts';
 
 /** The key revocation list in force, as sshd reads it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -38,6 +39,6 @@ export async function run(invocation: Invocation): Promise<number> {
       list: file === null ? Buffer.from(list).toString('base64') : undefined,
     });
   } else if (file === null) out.raw(list);
-  else out.line(`${file}: list ${number}, ${certificates} certificates revoked one by one`);
+  else out.line(`${file}: list ${number}, ${counted(certificates, 'certificate')} revoked one by one`);
   return 0;
 }

@@ -12,7 +12,7 @@ import { postureSarif } from '../../src/posture/report/sarif.ts';
 import { usageError } from '../args.ts';
 import { writeAtomically } from '../atomic-file.ts';
 import type { Invocation } from '../invocation.ts';
-import { type Output, toJson } from '../output.ts';
+import { counted, type Output, toJson } from '../output.ts';
 import { drillRules, loadManifest } from '../posture-manifest.ts';
 
 /** Judges a manifest and changes nothing: 0 conforms, 1 findings, 2 unusable. */
@@ -84,8 +84,4 @@ function print({ file, judged, problems }: PostureReport, out: Output): void {
   if (findings.length === 0)
     out.note({ text: 'conforms', style: 'green' }, `: ${judged.checks.length} checks, ${size}`);
   else out.note(`${counted(findings.length, 'finding')} in ${judged.checks.length} checks: ${size}`);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

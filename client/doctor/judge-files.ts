@@ -1,4 +1,5 @@
 import { reserveFor } from '../../src/ledger/space.ts';
+import { counted } from '../output.ts';
 import type { Check } from './check.ts';
 import { finding, note, off, ok, unknown } from './check.ts';
 
@@ -75,7 +76,7 @@ export function judgeConfig(facts: ConfigFacts): Check[] {
   if (problems.length > 0)
     return problems.map(({ place, message, hint }) => finding('config', `${place}: ${message}`, hint));
   return [
-    ok('config', `${dir}: posture ${posture}, ${actors} actors; owners and permissions hold`),
+    ok('config', `${dir}: posture ${posture}, ${counted(actors, 'actor')}; owners and permissions hold`),
     ...warnings.map((warning) => note('config', warning)),
   ];
 }

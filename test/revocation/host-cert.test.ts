@@ -157,7 +157,7 @@ describe('a client that trusts the authority alone', () => {
     expect(stdout).toMatch(
       /^@cert-authority bastion-1\.example\.net,foreign\.test,host\.test ssh-ed25519 \S+ ca-test \(current\)\n$/,
     );
-    expect((await cli('known-hosts', '-o', known)).stdout).toContain(`${known}: 3 names, 1 authorities\n`);
+    expect((await cli('known-hosts', '-o', known)).stdout).toContain(`${known}: 3 names, 1 authority\n`);
     expect(readFileSync(known, 'utf8')).toBe(stdout);
     const host = await Sshd.make({
       trusts: [readFileSync(join(daemon.house.config, 'ca_ed25519.pub'), 'utf8').trim()],

@@ -76,7 +76,7 @@ describe('the list is pushed', () => {
     expect(result.stdout).toMatch(
       /\n {2}gone-1 {2}gone\.invalid {2}FAILED: ssh: Could not resolve hostname gone\.invalid/,
     );
-    expect(result).toMatchObject({ code: 4, stderr: '1 of 2 hosts do not have the list; the others do\n' });
+    expect(result).toMatchObject({ code: 4, stderr: '1 of 2 hosts without the list; the others have it\n' });
     expect(readFileSync(target)).toEqual(current());
     expect(statSync(target).mode & 0o777).toBe(0o644);
     const refused = await login();
