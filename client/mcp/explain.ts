@@ -6,6 +6,7 @@ import { ambientToken } from '../openbao-token.ts';
 import { explanationJson } from '../print-explanation.ts';
 import { actor, actorOf, askedBy, command, reason, route, ticket } from './common.ts';
 import { execStart } from './exec-start.ts';
+import { onlyActor } from './only-actor.ts';
 import { defineTool } from './tool.ts';
 
 export const explain = defineTool({
@@ -29,7 +30,11 @@ export const explain = defineTool({
     try {
       const question = { sign: undefined, fetch: undefined, exec: undefined, ask: false, ...questionOf(openbaoToken) };
       return explanationJson(
-        await withDaemon(context.invocation, (channel) => channel.unary(fullName, methods.explain, question)),
+        await withDaemon(context.invocation, async (channel) => {
+          const { sign } = question;
+          if (sign !== undefined) sign.actor = await onlyActor(channel, sign.actor);
+          return channel.unary(fullName, methods.explain, question);
+        }),
       );
     } finally {
       openbaoToken.fill(0);

@@ -5,6 +5,7 @@ import { withDaemon } from '../connect.ts';
 import { evidenceJson, readSignResponse } from '../evidence.ts';
 import { SIGN } from '../sign-method.ts';
 import { actor, actorOf, askedBy, reason, ticket } from './common.ts';
+import { onlyActor } from './only-actor.ts';
 import { defineTool } from './tool.ts';
 
 export const signCertificate = defineTool({
@@ -25,7 +26,6 @@ export const signCertificate = defineTool({
     const seconds = input.ttl === undefined ? 0 : parseTtl(input.ttl);
     if (seconds === null) throw usageError('ttl is no time', 'write 90m or 8h');
     const request = {
-      actor: actorOf(input.actor, context),
       publicKey: input.public_key.trim(),
       ttlSeconds: BigInt(seconds),
       principals: input.principals ?? [],
@@ -33,8 +33,11 @@ export const signCertificate = defineTool({
       smokeId: '',
       ...askedBy(context, input),
     };
-    const response = await withDaemon(context.invocation, (channel) =>
-      channel.unary(SIGN.service, SIGN.method, request),
+    const response = await withDaemon(context.invocation, async (channel) =>
+      channel.unary(SIGN.service, SIGN.method, {
+        ...request,
+        actor: await onlyActor(channel, actorOf(input.actor, context)),
+      }),
     );
     const { certificate, evidence } = readSignResponse(response);
     return { certificate, ...evidenceJson(evidence) };

@@ -54,10 +54,28 @@ function readInput<Input extends z.ZodType>(schema: Input, input: unknown): z.ou
   const parsed = schema.safeParse(input ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const unknown = issue?.code === 'unrecognized_keys' ? ` (${issue.keys.join(', ')})` : '';
   const where = issue === undefined || issue.path.length === 0 ? 'the arguments' : issue.path.join('.');
-  const what = issue?.code === 'unrecognized_keys' ? 'what this tool does not know' : 'what it must not be';
-  throw usageError(`${where} hold ${what}${unknown}`, 'see the input schema of the tool');
+  throw usageError(
+    `${where}: ${issue === undefined ? 'not as it must be' : complaint(issue)}`,
+    'see the input schema of the tool',
+  );
+}
+
+const UNITS: Readonly<Record<string, string>> = { array: ' elements', string: ' characters' };
+
+function complaint(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return `this tool does not know ${issue.keys.join(', ')}`;
+    case 'invalid_type':
+      return `must be of type ${issue.expected}`;
+    case 'too_small':
+      return `at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+    case 'too_big':
+      return `at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
+    default:
+      return 'not as it must be';
+  }
 }
 
 function result(value: Record<string, unknown>, isError: boolean): CallToolResult {

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { onlyActor } from '../../client/mcp/only-actor.ts';
+import type { Channel } from '../../src/rpc/client/channel.ts';
 import { houseWith, INVENTORY, lastRecord, recordsOf } from '../access/support.ts';
 import { warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
@@ -115,6 +117,46 @@ describe('an MCP client before warden mcp', () => {
       user_reason: 'testing',
       ticket: 'T-1',
       ttl_hours: expect.closeTo(1 / 6, 3),
+    });
+  });
+});
+
+describe('a server that was started for nobody in particular', () => {
+  const channelOf = (...actors: [name: string, usable: boolean][]) =>
+    ({ unary: async () => ({ actors: actors.map(([name, usable]) => ({ name, usable })) }) }) as unknown as Channel;
+
+  test('signs for the only actor that admits it, and for whom it is told', async () => {
+    expect(await onlyActor(channelOf(['agt-a', false], ['agt-b', true]), '')).toBe('agt-b');
+    expect(await onlyActor(channelOf(['agt-a', true], ['agt-b', true]), 'agt-c')).toBe('agt-c');
+    await expect(onlyActor(channelOf(['agt-a', false]), '')).rejects.toMatchObject({ code: 'caller_not_allowed' });
+  });
+
+  test('says between whom it cannot choose', async () => {
+    const nobody = await startAgent(daemon.socket);
+    try {
+      for (const [name, more] of [
+        ['sign_certificate', {}],
+        ['explain', { action: 'sign' }],
+      ] as const) {
+        const { isError, data } = await nobody.call(name, { ...more, public_key: 'ssh-ed25519 AAAA' });
+        expect([isError, data]).toMatchObject([
+          true,
+          { error: { reason: 'invalid_request', hint: 'give actor: agt-m0, agt-m1, agt-m3' } },
+        ]);
+      }
+    } finally {
+      await nobody.close();
+    }
+  });
+
+  test.each([
+    [{ routes: ['npm-publish'], command: 'ls' }, 'command: must be of type array'],
+    [{ routes: [], command: ['ls'] }, 'routes: at least 1 elements'],
+    [{ routes: ['npm-publish'], command: ['ls'], timeout_seconds: 9999 }, 'timeout_seconds: at most 3600'],
+    [{ routes: ['npm-publish'], command: ['ls'], no_mask: true }, 'the arguments: this tool does not know no_mask'],
+  ])('is told what is wrong with %j', async (args, message) => {
+    expect((await call('exec_with_secrets', args)).data).toMatchObject({
+      error: { reason: 'invalid_request', message },
     });
   });
 });
