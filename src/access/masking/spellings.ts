@@ -16,12 +16,19 @@ const SHORT: ReadonlyMap<number, readonly string[]> = new Map([
 ]);
 /** Of HTML and XML. */
 const ENTITIES: ReadonlyMap<string, readonly string[]> = new Map([
-  ['&', ['&amp;']],
-  ['<', ['&lt;']],
-  ['>', ['&gt;']],
+  ['&', ['&amp;', '&#38;', '&#x26;']],
+  ['<', ['&lt;', '&#60;', '&#x3C;', '&#x3c;']],
+  ['>', ['&gt;', '&#62;', '&#x3E;', '&#x3e;']],
   ['"', ['&quot;', '&#34;', '&#x22;']],
   ["'", ['&apos;', '&#39;', '&#x27;', '&#039;']],
+  // Template engines go beyond the five.
+  ['`', ['&#96;', '&#x60;']],
+  ['=', ['&#61;', '&#x3D;', '&#x3d;']],
+  ['+', ['&#43;', '&#x2B;', '&#x2b;']],
+  ['/', ['&#47;', '&#x2F;', '&#x2f;']],
 ]);
+/** Twice for once: quotes in SQL, YAML and CSV; the others in unit files, Compose files and makefiles. */
+const DOUBLED = '\'"%$';
 /** A single quote inside single quotes of a shell. */
 const QUOTED_QUOTE = ["'\\''", `'"'"'`];
 
@@ -49,6 +56,7 @@ function byteSymbol(byte: number): SymbolNode {
   }
   for (const entity of ENTITIES.get(letter) ?? []) spellings.push(exactly(entity));
   if (letter === "'") spellings.push(...QUOTED_QUOTE.map(exactly));
+  if (DOUBLED.includes(letter)) spellings.push(exactly(letter + letter));
   if (letter === ' ') spellings.push(exactly('+'));
   // As a terminal shows it, and as a text file of another system ends its lines.
   if (letter === '\n') spellings.push(exactly('\r\n'), exactly('\\r\\n'), eitherCase('%0d%0a'));

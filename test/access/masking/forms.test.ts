@@ -4,7 +4,7 @@ import { prepareMask } from '../../../src/access/masking/create-masker.ts';
 import { masked, outputOf, values } from './support.ts';
 
 const PLAIN = 'correct-horse_battery';
-const HARD = `p@ss/w"or'd\\ <&>+\t€é😀=%41`;
+const HARD = `p@ss/w"or'd\\ <&>+\t€é😀=%4$1`;
 const KEY = ['-----BEGIN TEST KEY-----', 'MC4CAQAwBQYDK2VwBCIEIB', 'x+/y', '-----END TEST KEY-----'].join('\n');
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -52,6 +52,12 @@ const FORMS: readonly [string, (value: string) => string][] = [
     'HTML',
     (value) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
   ],
+  ['HTML of template engines', (value) => value.replaceAll(/[&<>"'/=`+]/g, (one) => `&#x${hex(one).toUpperCase()};`)],
+  ['HTML in decimal', (value) => value.replaceAll(/[<>"'/=`+]/g, (one) => `&#${one.charCodeAt(0)};`)],
+  ['single quotes of SQL and YAML', (value) => value.replaceAll("'", "''")],
+  ['double quotes of CSV', (value) => value.replaceAll('"', '""')],
+  ['a unit file', (value) => value.replaceAll('%', '%%')],
+  ['a Compose file', (value) => value.replaceAll('$', '$$$$')],
   ['bytes as Python writes them', (value) => hex(value).replaceAll(/../g, '\\x$&')],
 ];
 
