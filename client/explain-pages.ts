@@ -28,7 +28,7 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     'OpenBao signs here, and no role of its SSH engine is named for hosts.',
     ['openbao.ssh.host_role in warden.yaml is null, which is its default.'],
     [
-      'Make a role with allow_host_certificates, allow_bare_domains, allow_user_key_ids and the allowed_domains of your hosts, let the daemon sign with it, and name it in openbao.ssh.host_role.',
+      'Name a role in openbao.ssh.host_role, not one of actors: warden openbao setup --apply makes it, for the hosts of the inventory.',
     ],
   ),
   roll_out_of_order: page(

@@ -40,6 +40,7 @@ export async function run(invocation: Invocation): Promise<number> {
       ssh: openbao.ssh,
       login: openbao.login,
       actors: [...snapshot.actors.values()],
+      hosts: snapshot.hosts,
       ceilingsSeconds: ttlCeilingsSeconds,
       reads: daemonReads(snapshot),
       name,

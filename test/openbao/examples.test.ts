@@ -17,6 +17,7 @@ test('the policy of the example is the one that setup makes for it', () => {
     ssh: openbao.ssh,
     login: openbao.login,
     actors: actors,
+    hosts: [],
     ceilingsSeconds: settings.ttlCeilingsSeconds,
     reads: { paths: [], leased: false },
     name: 'warden',

@@ -255,6 +255,46 @@ test('routes that the daemon walks in its own name are read by its policy, and n
   await rm(join(house.config, 'routes.yaml'));
 });
 
+test('a role for hosts is made where one is named: for their names alone, and a host gets its certificate by it', async () => {
+  const uid = process.getuid?.() ?? 0;
+  const hosts = `hosts:
+  - { name: bastion-1, addresses: [10.0.0.5], host_certificate: { principals: [bastion-1.example.net], ttl_hours: 720, callers: [{ uid: ${uid} }] } }
+  - { name: web-1, addresses: [10.0.0.6] }
+`;
+  const named = (hostRole: string): Promise<void> =>
+    writeFile(
+      join(house.config, 'warden.yaml'),
+      settings(real.address).replace('ssh: {', `ssh: { host_role: ${hostRole},`),
+      { mode: 0o600 },
+    );
+  await writeFile(join(house.config, 'inventory.yaml'), inventory(uid) + hosts, { mode: 0o600 });
+  await named('agt');
+  const shared = await setup(['--dry-run']);
+  expect([shared.code, shared.stderr]).toEqual([2, expect.stringContaining('host_role agt is the role of actors too')]);
+  await named('hosts');
+  expect((await setup(['--apply'])).code).toBe(0);
+  expect(await role('hosts')).toMatchObject({
+    allow_user_certificates: false,
+    allow_host_certificates: true,
+    allowed_domains: 'bastion-1.example.net',
+    allow_bare_domains: true,
+    allow_subdomains: false,
+    max_ttl: 720 * 3600,
+  });
+  expect(new Set(Object.values(await actions(['--dry-run'])))).toEqual(new Set(['keep']));
+
+  const daemon = await startDaemon({ house });
+  cleanups.add(() => daemon.stop());
+  const got = await warden(
+    ['host-cert', 'bastion-1', '--pubkey', join(house.folder, 'id.pub'), '-o', '-', '--socket', house.socket],
+    { cwd: house.folder, env: {} },
+  );
+  expect(got.stderr).toBe('');
+  expect(got.stdout).toMatch(/^ssh-ed25519-cert-v01@openssh\.com /);
+  expect(await daemon.stop()).toBe(0);
+  await writeFile(join(house.config, 'warden.yaml'), settings(real.address), { mode: 0o600 });
+});
+
 test('a pinned key that is not the CA is a conflict, and stays', async () => {
   const before = await readFile(file('ca.pub'), 'utf8');
   const other = (await readFile(join(house.folder, 'id.pub'), 'utf8')).trim();

@@ -1,10 +1,17 @@
-import type { Actor, ActorType } from '../../inventory/actor.ts';
+import type { Actor, ActorType, Host } from '../../inventory/actor.ts';
+import { WardenError } from '../../kernel/errors.ts';
 import type { LoginSettings } from '../settings.ts';
 
 export interface SetupInput {
-  readonly ssh: { readonly mount: string; readonly roles: Readonly<Record<ActorType, string>> };
+  readonly ssh: {
+    readonly mount: string;
+    readonly roles: Readonly<Record<ActorType, string>>;
+    /** Null or absent: none signs for hosts. */
+    readonly host_role?: string | null;
+  };
   readonly login: LoginSettings | null;
   readonly actors: readonly Actor[];
+  readonly hosts: readonly Host[];
   readonly ceilingsSeconds: Readonly<Record<ActorType, number>>;
   /** What routes have the daemon read in its own name: paths as policies name them. */
   readonly reads: { readonly paths: readonly string[]; readonly leased: boolean };
@@ -26,26 +33,41 @@ export type Wanted =
 
 /** What any certificate of ours may hold. Never empty: the engine takes an empty list for "any". */
 const CRITICAL_OPTIONS = 'force-command,source-address,verify-required';
+/** Where no host says more. */
+const HOST_TTL_SECONDS = 3600;
 const TOKEN_TTL_SECONDS = 3600;
 const TOKEN_MAX_TTL_SECONDS = 86_400;
 
-/** What the daemon needs in OpenBao, and nothing beyond it, in the order in which it is made. */
+/**
+ * What the daemon needs in OpenBao, and nothing beyond it, in the order in which it is made.
+ * @throws WardenError config_invalid where one role would sign for actors and for hosts
+ */
 export function desiredState(input: SetupInput): Wanted[] {
   const { ssh, login, name } = input;
   const roles = rolesOf(input);
+  const hostRole = ssh.host_role ?? null;
+  if (roles.some(([role]) => role === hostRole)) {
+    throw new WardenError('config_invalid', `openbao.ssh.host_role ${hostRole} is the role of actors too`, {
+      hint: 'name a role of its own for hosts: whoever may sign for an actor could sign for a host',
+    });
+  }
   const wanted: Wanted[] = [
     { kind: 'engine', mount: ssh.mount, type: 'ssh' },
     { kind: 'ca', mount: ssh.mount },
     ...roles.map(([role, actors]): Wanted => {
       return { kind: 'role', mount: ssh.mount, role, fields: roleFields(role, actors, input) };
     }),
+    ...(hostRole === null
+      ? []
+      : [{ kind: 'role', mount: ssh.mount, role: hostRole, fields: hostFields(input.hosts) } as const]),
     {
       kind: 'policy',
       name,
       text: policyText(
         ssh.mount,
-        roles.map(([role]) => role),
+        [...roles.map(([role]) => role), ...(hostRole === null ? [] : [hostRole])],
         input.reads,
+        hostRole !== null,
       ),
     },
   ];
@@ -88,6 +110,28 @@ function roleFields(role: string, actors: readonly Actor[], { ssh, ceilingsSecon
   };
 }
 
+/** Of the hosts that have a certificate; without any it signs for nobody. */
+function hostFields(hosts: readonly Host[]): Fields {
+  const rules = hosts.flatMap(({ hostCertificate }) => hostCertificate ?? []);
+  return {
+    key_type: 'ca',
+    allow_user_certificates: false,
+    allow_host_certificates: true,
+    allow_user_key_ids: true,
+    allow_empty_principals: false,
+    // These names, and none below them.
+    allowed_domains: union(rules.flatMap(({ principals }) => principals)),
+    allowed_domains_template: false,
+    allow_bare_domains: true,
+    allow_subdomains: false,
+    allowed_critical_options: CRITICAL_OPTIONS,
+    allowed_extensions: '',
+    default_critical_options: {},
+    default_extensions: {},
+    max_ttl: Math.max(HOST_TTL_SECONDS, ...rules.map(({ ttlSeconds }) => ttlSeconds)),
+  };
+}
+
 function appRoleFields(policy: string): Fields {
   return {
     bind_secret_id: true,
@@ -97,15 +141,21 @@ function appRoleFields(policy: string): Fields {
   };
 }
 
-function policyText(mount: string, roles: readonly string[], { paths, leased }: SetupInput['reads']): string {
+function policyText(
+  mount: string,
+  roles: readonly string[],
+  { paths, leased }: SetupInput['reads'],
+  forHosts: boolean,
+): string {
   const also = paths.length === 0 ? '' : ' read what its routes lead to,';
+  const whom = forHosts ? 'user and host' : 'user';
   const rules = [
     ...roles.map((role) => rule(`${mount}/sign/${role}`, 'update')),
     ...paths.map((path) => rule(path, 'read')),
     // A lease is renewed while it is used, and given back.
     ...(leased ? [rule('sys/leases/renew', 'update'), rule('sys/leases/revoke', 'update')] : []),
   ];
-  return `# wardend: sign user certificates,${also} and nothing else\n${rules.join('')}`;
+  return `# wardend: sign ${whom} certificates,${also} and nothing else\n${rules.join('')}`;
 }
 
 /** Mounts and paths of routes hold no character that a policy would take for a pattern. */
