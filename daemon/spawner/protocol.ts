@@ -29,6 +29,8 @@ export interface Order {
 /** execve takes some 2 MiB of arguments and environment; JSON can make two and more of one byte. */
 export const MAX_HEAD_BYTES = 4 * 1024 * 1024;
 export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
+/** Each is a file that root makes: as many as sixteen routes can ask for. */
+export const MAX_FILES = 1024;
 export const MAX_LINE_BYTES = 4 * 1024;
 const PREFIX_BYTES = 8;
 
@@ -118,7 +120,9 @@ export function decodeAsk(bytes: Buffer): Ask {
       }),
     ),
     stdin: head.stdin === null ? null : next(head.stdin),
-    files: new Map(list(head.files).map((entry) => [variable(pair(entry)[0]), next(pair(entry)[1])] as const)),
+    files: new Map(
+      list(head.files, MAX_FILES).map((entry) => [variable(pair(entry)[0]), next(pair(entry)[1])] as const),
+    ),
     descriptors: new Map(
       list(head.descriptors).map((entry) => [descriptor(pair(entry)[0]), next(pair(entry)[1])] as const),
     ),
@@ -149,8 +153,9 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-function list(value: unknown): readonly unknown[] {
+function list(value: unknown, most = Number.POSITIVE_INFINITY): readonly unknown[] {
   if (!Array.isArray(value)) throw new Malformed('no list');
+  if (value.length > most) throw new Malformed('too long a list');
   return value;
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Ask, decodeAsk, encodeAsk, lengthOfAsk, Malformed } from '../../daemon/spawner/protocol.ts';
+import { type Ask, decodeAsk, encodeAsk, lengthOfAsk, MAX_FILES, Malformed } from '../../daemon/spawner/protocol.ts';
 
 const word = fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', ''));
 const name = word.map((text) => `N${text.replaceAll('=', '')}`);
@@ -53,6 +53,13 @@ describe('what wardend asks the spawner', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+  test('with more files than a command can have is malformed: each would be one that root makes', () => {
+    const [base] = fc.sample(start, 1);
+    const files = (count: number) => new Map(Array.from({ length: count }, (_, n) => [`F${n}`, Buffer.alloc(0)]));
+    const asked = (count: number) => Buffer.concat(encodeAsk({ ...base, files: files(count) } as Ask));
+    expect(() => decodeAsk(asked(MAX_FILES))).not.toThrow();
+    expect(() => decodeAsk(asked(MAX_FILES + 1))).toThrow(Malformed);
   });
   test('noise is malformed', () => {
     fc.assert(
