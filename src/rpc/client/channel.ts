@@ -47,7 +47,10 @@ export class Channel {
       createConnection: () => socket,
       settings: { initialWindowSize: WINDOW_BYTES },
     });
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW_BYTES));
+    this.#session.once('connect', () => {
+      // Whoever closed it before it was connected has no use for a window.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(WINDOW_BYTES);
+    });
     this.#handshakeTimer = setTimeout(() => {
       this.#lost ??= unreachable(this.#path, 'did not answer as a gRPC server does');
       this.#session.destroy();
