@@ -47,7 +47,9 @@ export async function run(invocation: Invocation): Promise<number> {
     ...(config === null ? [] : judgeCa(gatherCa(config, uid, mode === 'system' ? 'system' : 'user', now))),
   ];
   if (config === null) {
-    checks.push(unknown('outside', 'without a config that holds neither the decision point nor OpenBao is known'));
+    checks.push(
+      unknown('outside', 'without a config that holds neither the CA key, the decision point nor OpenBao is known'),
+    );
   } else {
     const [gate, store] = await Promise.all([gatherGate(config, now), gatherStore(config, now)]);
     checks.push(...judgeGate(gate.facts), ...judgeStore(store.facts));

@@ -9,6 +9,7 @@ import { traceOf } from '../../src/kernel/trace.ts';
 import { DayCounts } from '../../src/ledger/day-counts.ts';
 import type { LedgerEntry } from '../../src/ledger/record.ts';
 import type { RequestContext } from '../../src/operations/context.ts';
+import { deliverCredential } from '../../src/operations/deliver-credential.ts';
 import { type FetchInput, fetchSecret } from '../../src/operations/fetch.ts';
 import type { PolicyQuestion } from '../../src/policy/decision.ts';
 import { toServiceDefinition } from '../../src/rpc/definition.ts';
@@ -26,6 +27,7 @@ routes:
     fetch_capable: true
     actors: [agt-m1, agt-m2]
   - { id: another, owner: openbao, lane: openbao-kv, secret: { required_maturity: M0, data_class: synthetic }, location: { prod: { mount: m, path: p, fields: [v] } }, fetch_capable: true, actors: [agt-m1] }
+  - { id: of-a-unit, owner: openbao, lane: openbao-kv, as: daemon, secret: { required_maturity: M0, data_class: synthetic }, location: { prod: { mount: m, path: u, fields: [v] } }, fetch_capable: true, actors: [agt-m2], units: [{ unit: app.service, name: word, actor: agt-m2 }] }
 `;
 const INVENTORY = `version: 1
 actors:
@@ -41,6 +43,8 @@ interface Parts {
   readonly ledgerFails?: boolean;
   /** What has become of the caller by the time that the owner has answered. */
   readonly caller?: 'gone' | 'changed';
+  /** A lockdown, or a revocation of the actor, from the start or once the owner has answered. */
+  readonly held?: { readonly how: 'lockdown' | 'actor'; readonly from: 'start' | 'read' };
 }
 
 /** A daemon's inside with fakes at its edges, and everything that reached them, in order. */
@@ -96,6 +100,8 @@ function stage(parts: Parts = {}) {
     usesDigests: false,
   };
   const receipt = { seq: 7n, time: '' };
+  const isHeld = (how: 'lockdown' | 'actor'): boolean =>
+    parts.held?.how === how && (parts.held.from === 'start' || events.includes('read'));
   const context = (uid = 1000): RequestContext =>
     ({
       requestId: 'request',
@@ -137,7 +143,13 @@ function stage(parts: Parts = {}) {
         breakGlass: { current: () => null, countRelease: () => {} },
         facts: { daemonUid: 0, executables: { identify: () => null } },
         counters: { refusals: 0 },
-        restraints: { lockdown: null, isRevokedActor: () => false, isRevokedKey: () => false },
+        restraints: {
+          get lockdown() {
+            return isHeld('lockdown') ? { since: 0, reason: '' } : null;
+          },
+          isRevokedActor: () => isHeld('actor'),
+          isRevokedKey: () => false,
+        },
       },
       signal: new AbortController().signal,
     }) as unknown as RequestContext;
@@ -309,6 +321,42 @@ describe('a refusal does not tell what exists', () => {
     );
     expect(new Set(errors.map((error) => JSON.stringify({ ...shown(error), seq: 0 })))).toHaveProperty('size', 1);
     expect(errors[0]?.code).toBe('caller_not_allowed');
+  });
+});
+
+describe('nothing leaves by a fetch, nor as a credential of a unit,', () => {
+  const ways: readonly [string, (context: RequestContext) => Promise<unknown>][] = [
+    ['a fetch', (context) => fetchSecret(input(), context)],
+    ['a credential', (context) => deliverCredential({ unit: 'app.service', name: 'word' }, context)],
+  ];
+  const restraints = [
+    ['under a lockdown', 'lockdown', 'locked_down'],
+    ['to a revoked actor', 'actor', 'actor_revoked'],
+  ] as const;
+  const cases = ways.flatMap(([way, ask]) => restraints.map((row) => [...row, way, ask] as const));
+
+  test.each(cases)('%s: nobody is asked (%s, %s, %s)', async (_, how, code, __, ask) => {
+    const { events, entries, values, context } = stage({ held: { how, from: 'start' } });
+    expect((await refusal(ask(context()))).code).toBe(code);
+    expect([events, values]).toEqual([['refusal'], []]);
+    expect(entries).toEqual([expect.objectContaining({ kind: 'fetch', outcome: 'refused', reason: code })]);
+  });
+
+  test.each(cases)('%s that comes while the owner answers (%s, %s, %s)', async (_, how, code, __, ask) => {
+    const { events, entries, values, context } = stage({ held: { how, from: 'read' } });
+    expect((await refusal(ask(context()))).code).toBe(code);
+    expect(events).not.toContain('ledger');
+    expect(values.length).toBeGreaterThan(0);
+    expect(values.every(zeros)).toBe(true);
+    expect(entries).toEqual([expect.objectContaining({ outcome: 'refused', reason: code })]);
+  });
+
+  test('and without either both are released', async () => {
+    for (const [, ask] of ways) {
+      const { events, context } = stage();
+      await ask(context());
+      expect(events).toEqual(['gate', 'read', 'ledger']);
+    }
   });
 });
 
