@@ -157,6 +157,8 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
           if (stdin.writableLength > MOST_HELD_BYTES) await drained(stdin, signal);
         }
       }
+      // A client that says that it will send nothing more has no more input either. A terminal stays until it hangs up.
+      if (!closed && running.stderr !== null) stdin?.end();
     } catch (error) {
       lose(asWardenError(error));
     }

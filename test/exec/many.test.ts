@@ -105,6 +105,29 @@ test('a client that knows nothing of counting stdin is held up, and the daemonâ€
   }
 });
 
+test('a client that ends its side of the stream has ended stdin, and hears how the command ends', async () => {
+  const grpc = new Grpc(`unix:${daemon.socket}`, credentials.createInsecure());
+  try {
+    const call = grpc.makeBidiStreamRequest(
+      '/warden.v1.Warden/Exec',
+      (message: ExecRequest) => Buffer.from(ExecRequest.encode(message).finish()),
+      (bytes: Buffer) => ExecResponse.decode(bytes),
+    );
+    call.write(startOf('wc -c', { stdin: true }));
+    call.write(ExecRequest.fromPartial({ message: { $case: 'stdin', value: Buffer.from('hello') } }));
+    call.end();
+    const seen: unknown[] = [];
+    for await (const { message } of call as AsyncIterable<ExecResponse>) seen.push(message);
+    expect(seen).toMatchObject([
+      { $case: 'started' },
+      { $case: 'stdout', value: Buffer.from('5\n') },
+      { $case: 'ended', value: { exitCode: 0, signal: '' } },
+    ]);
+  } finally {
+    grpc.close();
+  }
+});
+
 test.each<[string, ExecRequest, string]>([
   [
     'no start',

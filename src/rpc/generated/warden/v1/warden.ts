@@ -160,7 +160,7 @@ export interface ExecRequest {
     /** Bytes for the command's stdin, at most 65,536; with a terminal: what was typed. */
     { $case: "stdin"; value: Buffer }
     | //
-    /** The end of stdin. With a terminal: it hung up. */
+    /** The end of stdin, as is the end of the client's stream. With a terminal: it hung up. */
     { $case: "stdinEnd"; value: ExecStdinEnd }
     | //
     /** The terminal has another size now. */
