@@ -166,7 +166,9 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
 
     // Before the client hears of the end: what was leased for the command is gone when it is.
     const [receipt] = await Promise.all([recordEnd(ran, durationMs, current), ...walks.map((one) => one.undo())]);
-    // Where nobody listens any more, the record has it.
+    for (const walked of walks) walked.dispose();
+    leaveSlot();
+    // Where nobody listens any more, the record has it; who listens and does not read keeps nothing but this request.
     await peer.send({ kind: 'ended', ended: { ran, durationMs, receipt } }).catch(() => {});
   } catch (thrown) {
     await recording?.end(null);

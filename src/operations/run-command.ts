@@ -27,6 +27,8 @@ const KILL_AFTER_MS = 5_000;
 /** A daemon that stops lets commands go on for so long; with what follows it is well within its own ten seconds. */
 const DRAIN_MS = 4_000;
 const KILL_WHEN_DRAINING_MS = 3_000;
+/** After SIGKILL its caller has so long to take what is left of the output. What was leased lasts no longer. */
+const TAKE_WITHIN_MS = 30_000;
 /** SIGKILL meets a terminal's foreground group: what comes to the foreground after it is next. */
 const KILL_AGAIN_MS = 200;
 /** A stream that was quiet for so long gives up what a person may be waiting to see. */
@@ -53,6 +55,10 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
   let over = false;
   /** Nobody listens any more: output is read and thrown away, so that the command can end. */
   let lost = false;
+  let abandon: () => void = () => {};
+  const abandoned = new Promise<void>((resolve) => {
+    abandon = resolve;
+  });
   const cancels: (() => void)[] = [];
   const later = (ms: number, run: () => void): void => {
     cancels.push(timers.after(ms, run));
@@ -66,6 +72,10 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
     if (running.stderr === null) running.signal('SIGHUP');
     running.signal('SIGCONT');
     later(killAfterMs, kill);
+    later(killAfterMs + TAKE_WITHIN_MS, () => {
+      lost = true;
+      abandon();
+    });
   }
 
   function kill(): void {
@@ -84,7 +94,7 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
       try {
         const part = output.subarray(at, at + CHUNK_BYTES);
         await recording?.shown(part);
-        await peer.send({ kind, bytes: part });
+        await Promise.race([peer.send({ kind, bytes: part }), abandoned]);
       } catch (error) {
         lose(asWardenError(error));
       }

@@ -84,3 +84,62 @@ test('a flood of others comes a hundred a second, and holds up none of those tha
   expect(at.at(-2)).toBe(500);
   expect(at.at(-1)).toBe(500);
 });
+
+test('a client that takes nothing holds up its command no longer than it may run and a little', async () => {
+  let now = 0;
+  const timers: { at: number; run: () => void }[] = [];
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const signals: string[] = [];
+  const running: RunningCommand = {
+    pid: 1,
+    stdin: null,
+    stdout,
+    stderr,
+    resize: () => {},
+    signal: (name) => {
+      signals.push(`${now} ${name}`);
+      if (name !== 'SIGKILL') return;
+      stdout.end();
+      stderr.end();
+    },
+    // As a runner's: once all output was read.
+    ended: new Promise((resolve) => stdout.once('close', () => resolve({ exitCode: null, signal: 'SIGKILL' }))),
+  };
+  stdout.write('first');
+  stdout.write('second');
+  let done = false;
+  const ran = runCommand(
+    running,
+    { send: () => new Promise(() => {}), orders: (async function* () {})(), stopping: new AbortController().signal },
+    {
+      masker: () => null,
+      maxDurationMs: 60_000,
+      bytesPerSecond: 1_000_000,
+      recording: null,
+      timers: {
+        after: (ms, run) => {
+          const timer = { at: now + ms, run };
+          timers.push(timer);
+          return () => timers.splice(timers.indexOf(timer), 1);
+        },
+      },
+      monotonic: () => now,
+      signal: new AbortController().signal,
+    },
+  );
+  void ran.then(() => {
+    done = true;
+  });
+  for (let turns = 0; turns < 10_000 && !done; turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const [next] = timers.sort((a, b) => a.at - b.at);
+    if (next === undefined || done) continue;
+    timers.shift();
+    now = next.at;
+    next.run();
+  }
+  expect(await ran).toMatchObject({ ended: { code: 'duration_exceeded' }, end: { signal: 'SIGKILL' } });
+  expect(signals.slice(0, 3)).toEqual(['60000 SIGTERM', '60000 SIGCONT', '65000 SIGKILL']);
+  expect(now).toBeGreaterThanOrEqual(95_000);
+  expect(now).toBeLessThan(96_000);
+});
