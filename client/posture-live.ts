@@ -1,3 +1,4 @@
+import { neededMounts } from '../src/config/needed-mounts.ts';
 import { WardenError } from '../src/kernel/errors.ts';
 import { Secret } from '../src/kernel/secret.ts';
 import { connectOpenBao } from '../src/openbao/connect.ts';
@@ -18,8 +19,9 @@ import { ambientToken } from './openbao-token.ts';
  */
 export async function liveFacts(invocation: Invocation): Promise<LiveFacts> {
   const { fullName, methods } = WardenDefinition;
-  const { settings } = await requireConfig(invocation);
-  const { openbao = null, backend } = settings;
+  const snapshot = await requireConfig(invocation);
+  const { settings } = snapshot;
+  const { openbao = null } = settings;
   if (openbao === null) {
     throw usageError('--live asks OpenBao, and warden.yaml has no openbao: block', 'leave --live out, or use --config');
   }
@@ -31,7 +33,7 @@ export async function liveFacts(invocation: Invocation): Promise<LiveFacts> {
   const client = connectOpenBao({ settings: openbao, login: null, acceptDoubles: settings.posture !== 'prod' });
   try {
     const store = await readStoreFacts(client, new Secret(token));
-    return { posture, store, neededMounts: backend === 'openbao' ? [openbao.ssh.mount] : [] };
+    return { posture, store, neededMounts: neededMounts(snapshot) };
   } catch (error) {
     throw asLiveError(error);
   } finally {

@@ -17,7 +17,7 @@ export interface LiveFacts {
   /** Of the running daemon. */
   readonly posture: EnvPosture | string;
   readonly store: StoreFacts;
-  /** Mounts that the daemon's config needs there. */
+  /** Mounts that the daemon's config needs there: of the SSH engine, and of routes. */
   readonly neededMounts: readonly string[];
 }
 
@@ -78,7 +78,7 @@ export function checkLive(
         missing.length === 0
           ? 'the store has every mount that the daemon needs'
           : `the store lacks the mounts that the daemon needs: ${missing.join(', ')}`,
-      mend: 'see what is needed: warden openbao setup --dry-run',
+      mend: 'enable the engine (the SSH one: warden openbao setup), or mend openbao.ssh.mount or the location of the route',
     },
   ];
 }

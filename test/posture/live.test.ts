@@ -108,6 +108,31 @@ describe('$ warden posture check --live, with a real daemon and a real OpenBao',
     });
   });
 
+  test('a mount that a route leads to and that is not there is found out', async () => {
+    const routes = join(house.config, 'routes.yaml');
+    writeFileSync(
+      routes,
+      `version: 1
+routes:
+  - id: npm
+    owner: openbao
+    lane: openbao-kv
+    secret: { required_maturity: M1, data_class: internal }
+    location: { test: { mount: platform-test, path: ci/npm, fields: [token] } }
+    fetch_capable: true
+    actors: [agt-test]
+`,
+      { mode: 0o600 },
+    );
+    try {
+      expect((await check()).stdout).toContain('the store lacks the mounts that the daemon needs: platform-test\n');
+      await real.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
+      expect(await rules()).not.toContain('live_mounts');
+    } finally {
+      rmSync(routes);
+    }
+  });
+
   test('a prod environment is not what runs here', async () => {
     expect(await rules(['--environment', 'prod-eu'])).toEqual(
       expect.arrayContaining(['live_daemon', 'live_backend', 'live_unseal']),
