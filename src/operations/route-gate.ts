@@ -133,7 +133,7 @@ export function checkLattice(route: Route, actor: Actor, context: RequestContext
   const refusal = refusalSentence(verdict);
   if (refusal === null) return verdict;
   throw new WardenError('lattice_refused', refusal, {
-    hint: `needs ${failedClauses(verdict)}; see warden access ${route.id} --actor ${actor.name}`,
+    hint: `needs ${failedClauses(verdict)}; ${actor.name} rises through the gate of its next level (warden policy), then maturity: in inventory.yaml`,
   });
 }
 

@@ -137,7 +137,9 @@ function maturityBelow({ maturity, requiredMaturity, dataClass }: BlockerFacts):
     ...(dataClass === null ? ["the secret's data class"] : []),
   ];
   if (maturity === null || requiredMaturity === null || dataClass === null) {
-    return { answer: 'unknown', why: `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not known` };
+    const last = missing.at(-1) ?? '';
+    const list = missing.length === 1 ? last : `${missing.slice(0, -1).join(', ')} and ${last}`;
+    return { answer: 'unknown', why: `${list} ${missing.length === 1 ? 'is' : 'are'} not known` };
   }
   const verdict = canDeliver({ requiredMaturity, dataClass }, { posture: 'prod', maturity });
   if (verdict.permitted) return { answer: 'no', why: null };

@@ -280,6 +280,7 @@ describe('a fetch goes through its gate in order', () => {
       'the workload is M1, below the M2 that the secret requires; the workload is M1, below the M2 that the data class of the secret requires',
     );
     expect(error.hint).toContain('required_maturity M2 (has M1), data_class_floor M2 (has M1)');
+    expect(error.hint).toContain('rises through the gate of its next level (warden policy)');
   });
 
   test('a ledger that cannot be written: nothing is released, values are overwritten, the lease is given back', async () => {

@@ -222,6 +222,15 @@ describe('$ warden posture blocker', () => {
       /find out what is missing/,
     ],
     [
+      'three things that nobody knows',
+      '--posture prod',
+      {
+        verdict:
+          "taken for blocked: the workload's maturity, the secret's required maturity and the secret's data class are not known",
+      },
+      /find out what is missing/,
+    ],
+    [
       'custody unresolved, before all else',
       '--posture prod --maturity M0 --required M3 --class restricted --custody unresolved --route r --exec-capable',
       { class: 'ceremony', blocks: true },
