@@ -260,7 +260,7 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
   ),
   tier_mismatch: page(
     'The configured OpenBao belongs to another tier than the posture of this daemon. Values never cross tiers.',
-    ['openbao.tier and posture in warden.yaml differ.'],
+    ['openbao.tier and posture in warden.yaml differ, or openbao.tier is not there: it is not guessed.'],
     ['Point openbao.address at the store of this posture and set openbao.tier to it.'],
   ),
   token_missing: page(

@@ -60,9 +60,9 @@ function devLanes(snapshot: Snapshot, { uid, stateDir, spawner }: LaneDeps): Lan
 }
 
 function realLanes(snapshot: Snapshot, link: OpenBaoLink | null, { uid, spawner }: LaneDeps): Lanes {
-  const { posture, openbao = null } = snapshot.settings;
+  const { openbao = null } = snapshot.settings;
   return {
-    store: link === null || openbao === null ? null : createOpenBaoStore({ ...link, tier: openbao.tier ?? posture }),
+    store: link === null || openbao === null ? null : createOpenBaoStore({ ...link, tier: openbao.tier ?? null }),
     tools: toolRunner({ path: SYSTEM_PATH, env: openbao === null ? {} : openBaoVariables(openbao) }, uid, spawner),
     commandFiles: realCommandFiles,
     confinement: spawner === null ? procConfinement : spawnedConfinement,

@@ -174,10 +174,13 @@ async function probeStore({ lanes, snapshot, openbao }: ProbedWorld): Promise<De
       return {
         name: 'openbao',
         state: 'not_serving',
-        detail: `tier ${store.tier ?? 'none'}, and the posture is ${posture}: fetch and exec are refused`,
+        detail:
+          store.tier === null
+            ? `openbao.tier is not said, and the posture is ${posture}: fetch and exec are refused`
+            : `tier ${store.tier}, and the posture is ${posture}: fetch and exec are refused`,
         hint: 'point openbao.address at the store of this posture, and say so in openbao.tier',
       };
-    const detail = store.double ? 'synthetic values' : `tier ${store.tier}`;
+    const detail = store.double ? 'synthetic values' : `tier ${store.tier ?? 'not said'}`;
     // A token that is still good serves; that no other will come must not wait until it has lapsed.
     const ailing = openbao === null || openbao.tokens === null ? null : ailingLogin(openbao.tokens.status());
     if (ailing !== null) return { name: 'openbao', state: 'serving', detail: `${detail}; ${ailing}`, hint: MEND_LOGIN };

@@ -19,7 +19,8 @@ export interface OpenBaoStoreOptions {
   readonly client: OpenBaoClient;
   /** Null: `openbao.login` names none. */
   readonly tokens: TokenSource | null;
-  readonly tier: EnvPosture;
+  /** Null: nobody said, and it is not guessed. */
+  readonly tier: EnvPosture | null;
 }
 
 /** Of the KV v2 engine. `data` is null where the version is deleted; that comes as a fault before this is read. */

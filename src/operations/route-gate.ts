@@ -162,6 +162,8 @@ export function checkTier(route: Route, { world }: RequestContext): void {
   if (tier === posture) return;
   throw new WardenError(
     'tier_mismatch',
-    `the OpenBao configured is of tier ${tier ?? 'none'}, and this daemon runs in posture ${posture}`,
+    tier === null
+      ? `nobody says of which tier the OpenBao configured is, and this daemon runs in posture ${posture}`
+      : `the OpenBao configured is of tier ${tier}, and this daemon runs in posture ${posture}`,
   );
 }

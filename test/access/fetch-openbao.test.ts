@@ -241,12 +241,14 @@ describe('$ warden fetch, from a real OpenBao', () => {
     expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });
   });
 
-  test('an OpenBao of another tier is refused, and mended by a reload', async () => {
-    writeConfig(daemon.house, { warden: wardenYaml('prod'), inventory: INVENTORY });
-    await run('reload');
-    const refused = await run('fetch npm-publish --actor agt-m1', as(reader));
-    expect(refused).toMatchObject({ code: 1, stdout: '' });
-    expect(why(refused.stderr)).toBe('tier_mismatch');
+  test('an OpenBao of another tier, or of one that nobody says, is refused, and mended by a reload', async () => {
+    for (const yaml of [wardenYaml('prod'), wardenYaml().replace(/^ +tier: test\n/m, '')]) {
+      writeConfig(daemon.house, { warden: yaml, inventory: INVENTORY });
+      await run('reload');
+      const refused = await run('fetch npm-publish --actor agt-m1', as(reader));
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(why(refused.stderr)).toBe('tier_mismatch');
+    }
     writeConfig(daemon.house, { warden: wardenYaml(), inventory: INVENTORY });
     await run('reload');
     expect(await run('fetch npm-publish --actor agt-m1', as(reader))).toMatchObject({ code: 0, stdout: CANARY });

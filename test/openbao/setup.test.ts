@@ -26,6 +26,7 @@ posture: test
 backend: openbao
 openbao:
   address: ${address}
+  tier: test
   login: { method: approle, role_id_file: bao/role_id, secret_id_file: bao/secret_id }
   ssh: { ca_public_key: bao/ca.pub }
 `;

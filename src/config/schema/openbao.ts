@@ -60,7 +60,12 @@ export const openbao = z.strictObject({
   )
     .default('https://127.0.0.1:8200')
     .describe("Address of OpenBao, also unix:///path. Always this one, never the caller's BAO_ADDR."),
-  tier: z.enum(POSTURES).optional().describe('How that OpenBao is secured; must equal `posture`. Absent: `posture`.'),
+  tier: z
+    .enum(POSTURES)
+    .optional()
+    .describe(
+      'How that OpenBao is secured; must equal `posture`, or routes give nothing of it. Absent: nobody said, so they give nothing.',
+    ),
   ca_file: path.nullable().default(null).describe("CA certificates to trust, PEM; null: the system's."),
   namespace: line(256).nullable().default(null).describe('Namespace; null: none.'),
   login,
