@@ -5,6 +5,7 @@ import { asWardenError } from '../src/kernel/errors.ts';
 import { guardArrivals } from '../src/rpc/arrivals.ts';
 import { limited, type RpcDeps } from '../src/rpc/call.ts';
 import { type GeneratedService, toServiceDefinition } from '../src/rpc/definition.ts';
+import { execAnswers } from '../src/rpc/exec-answers.ts';
 import descriptors from '../src/rpc/generated/descriptors.binpb';
 import { HealthDefinition } from '../src/rpc/generated/grpc/health/v1/health.ts';
 import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection/v1/reflection.ts';
@@ -49,7 +50,8 @@ export function createGrpcServer(
   const reflection = reflectionHandlers(new Reflection(descriptors));
   const add = (service: GeneratedService, handlers: Parameters<Server['addService']>[1]): void =>
     server.addService(toServiceDefinition(service), handlers);
-  add(WardenDefinition, wardenHandlers(deps, host));
+  const exec = { ...WardenDefinition.methods.exec, responseType: execAnswers };
+  add({ ...WardenDefinition, methods: { ...WardenDefinition.methods, exec } }, wardenHandlers(deps, host));
   add(HealthDefinition, healthHandlers(health));
   add(ServerReflectionDefinition, reflection);
   add(ReflectionAlpha, reflection);
