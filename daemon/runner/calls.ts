@@ -6,6 +6,8 @@ import type { Koffi } from '../../src/unix/native-calls.ts';
 export interface RunnerCalls {
   /** pipe2(O_CLOEXEC). Unlike what Node makes of `pipe`, a real one: /dev/stdout can be opened again. */
   pipe(): { readonly read: number; readonly write: number };
+  /** Gives a pipe so much room, where the kernel lets us; else it keeps what it has. */
+  widen(fd: number, bytes: number): void;
   /** Makes the slave of a pseudo-terminal usable and opens it, close-on-exec, with UTF-8 erase. */
   openSlave(master: number): number;
   windowSize(master: number, columns: number, rows: number): void;
@@ -20,6 +22,7 @@ const O_NOCTTY = 0o400;
 const O_CLOEXEC = 0o2000000;
 const F_GETFD = 1;
 const F_SETFD = 2;
+const F_SETPIPE_SZ = 1031;
 const FD_CLOEXEC = 1;
 // Linux's generic numbers (x86-64, arm64, riscv64, s390x).
 const TCGETS = 0x5401;
@@ -58,6 +61,9 @@ function bind(koffi: Koffi): RunnerCalls {
       const ends = Buffer.alloc(8);
       must('pipe2', pipe2(ends, O_CLOEXEC));
       return { read: ends.readInt32LE(0), write: ends.readInt32LE(4) };
+    },
+    widen(fd, bytes) {
+      fcntl(fd, F_SETPIPE_SZ, bytes);
     },
     openSlave(master) {
       must('ioctl(TIOCSPTLCK)', ioctl(master, TIOCSPTLCK, Buffer.alloc(4)));

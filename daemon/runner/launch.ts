@@ -53,6 +53,8 @@ export interface Launched {
 }
 
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+/** What a command may write before it waits for us. A user has 64 MiB of such room, so stderr keeps the usual 64 KiB. */
+const STDOUT_PIPE_BYTES = 256 * 1024;
 /** Any group that is not our own. */
 const OTHER_GROUP = 65_534;
 
@@ -120,6 +122,7 @@ function openAll(request: Launch, opened: Set<number>): Opened {
     ends = { kind: 'terminal', master, slave };
   } else {
     const [input, output, errors] = [pipe(), pipe(), pipe()];
+    calls.widen(output.write, STDOUT_PIPE_BYTES);
     stdio.push(input.read, output.write, errors.write);
     if (request.stdin !== null) feeds.push({ fd: input.write, value: request.stdin });
     ends = {

@@ -3,7 +3,8 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Readable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 
-const CHUNK_BYTES = 64 * 1024;
+/** As much as the pipe holds: each chunk costs the same some tens of microseconds, however large. */
+const CHUNK_BYTES = 256 * 1024;
 
 /**
  * What a command writes, read from our end of its pipe or terminal, no faster than somebody takes it. Owns the
@@ -12,7 +13,7 @@ const CHUNK_BYTES = 64 * 1024;
 export class Output extends Readable {
   readonly #fd: number;
   readonly #socket: Socket;
-  readonly #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #settling = false;
   #over = false;
 
@@ -21,7 +22,7 @@ export class Output extends Readable {
     this.#fd = fd;
     // Every read is handed over at once: what a socket has buffered is lost when it meets an error.
     const onread = {
-      buffer: this.#buffer,
+      buffer: () => this.#buffer,
       callback: (length: number): boolean => this.#take(length),
     };
     this.#socket =
@@ -59,8 +60,16 @@ export class Output extends Readable {
   }
 
   #take(length: number): boolean {
-    const more = this.push(Buffer.from(this.#buffer.subarray(0, length)));
+    const more = this.push(this.#taken(length));
     return more && !this.#settling;
+  }
+
+  /** A chunk that fills most of the buffer takes it along; a small one must not hold on to so much. */
+  #taken(length: number): Buffer {
+    const read = this.#buffer.subarray(0, length);
+    if (length < CHUNK_BYTES / 2) return Buffer.from(read);
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    return read;
   }
 
   /** The descriptor does not wait: EAGAIN says that nothing is left. */
@@ -69,7 +78,7 @@ export class Output extends Readable {
     while (more && !this.#over) {
       const length = this.#readNow();
       if (length === 0) this.#end();
-      else more = this.push(Buffer.from(this.#buffer.subarray(0, length)));
+      else more = this.push(this.#taken(length));
     }
   }
 

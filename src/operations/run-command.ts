@@ -33,7 +33,8 @@ const TAKE_WITHIN_MS = 30_000;
 const KILL_AGAIN_MS = 200;
 /** A stream that was quiet for so long gives up what a person may be waiting to see. */
 const SETTLE_MS = 10;
-const CHUNK_BYTES = 64 * 1024;
+/** Of output in one message. */
+const CHUNK_BYTES = 256 * 1024;
 /** Signals that reach a whole session: each is a look at every process of the machine. So many a second, the rest waits. */
 const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGHUP', 'SIGKILL']);
 const ENDING_PER_SECOND = 4;

@@ -234,8 +234,9 @@ export function serverStream<Req, Res>(
   };
 }
 
-/** How many messages a client that reads slowly has waiting in memory. */
+/** How many messages a client that reads slowly has waiting in memory, and how many bytes of content. */
 const MOST_UNREAD = 8;
+const MOST_UNREAD_BYTES = 512 * 1024;
 /** How long the first message may take to arrive. */
 const FIRST_WITHIN_MS = 10_000;
 
@@ -256,6 +257,8 @@ export function duplex<Req, Res>(
   deps: RpcDeps,
   { method, recordAs }: MethodName,
   run: (first: Req, duplex: Duplex<Req, Res>, context: RequestContext) => Promise<void>,
+  /** Bytes of content in a message, near enough. */
+  sizeOf: (message: Res) => number,
 ) {
   return async (call: ServerDuplexStream<Req, Res>): Promise<void> => {
     const began = deps.services.clock.monotonic();
@@ -267,7 +270,7 @@ export function duplex<Req, Res>(
       const { connection, signal } = context;
       const incoming = messagesOf(call, connection, signal);
       const first = await firstOf(incoming, signal);
-      await run(first, { incoming, send: sender(call, connection, signal), stopping: deps.stopping }, context);
+      await run(first, { incoming, send: sender(call, connection, signal, sizeOf), stopping: deps.stopping }, context);
       call.end();
     } catch (thrown) {
       const { error, status } = statusOf(deps, method, thrown, context);
@@ -316,13 +319,15 @@ async function firstOf<Req>(incoming: AsyncGenerator<Req, void>, signal: AbortSi
   throw new WardenError('invalid_request', 'the request has no first message');
 }
 
-/** Sends no more than the client takes: a few messages may be under way, whatever their streams would hold. */
+/** Sends no more than the client takes: a little may be under way, whatever the streams would hold. */
 function sender<Res>(
   call: ServerDuplexStream<unknown, Res>,
   connection: AttestedConnection,
   signal: AbortSignal,
+  sizeOf: (message: Res) => number,
 ): (message: Res) => Promise<void> {
-  let unread = 0;
+  let [unread, unreadBytes] = [0, 0];
+  const full = (): boolean => unread >= MOST_UNREAD || unreadBytes >= MOST_UNREAD_BYTES;
   const waiting = new Set<() => void>();
   const wake = (): void => {
     for (const one of waiting) one();
@@ -332,12 +337,15 @@ function sender<Res>(
   return async (message) => {
     const lost = signal.aborted ? gone() : noLonger(connection);
     if (lost !== null) throw lost;
+    const bytes = sizeOf(message);
     unread += 1;
+    unreadBytes += bytes;
     call.write(message, () => {
       unread -= 1;
+      unreadBytes -= bytes;
       wake();
     });
-    while (unread >= MOST_UNREAD && !signal.aborted) await new Promise<void>((resolve) => waiting.add(resolve));
+    while (full() && !signal.aborted) await new Promise<void>((resolve) => waiting.add(resolve));
   };
 }
 

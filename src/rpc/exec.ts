@@ -19,7 +19,12 @@ export function execHandler(deps: RpcDeps) {
       if (first.message?.$case !== 'start') throw new WardenError('invalid_request', 'the first message is no start');
       await exec(parseExecStart(first.message.value), peerOf(call, context), context);
     },
+    sizeOf,
   );
+}
+
+function sizeOf({ message }: ExecResponse): number {
+  return message?.$case === 'stdout' || message?.$case === 'stderr' ? message.value.length : 0;
 }
 
 function peerOf(call: Duplex<ExecRequest, ExecResponse>, context: RequestContext): ExecPeer {
