@@ -109,6 +109,8 @@ export async function readArgs(command: CommandSpec, words: readonly string[]): 
     if (token.kind === 'option-terminator') beforeEnd = positionals.length;
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
+    // Options of a command before which -- was forgotten are none of ours.
+    if (option === undefined) refuseBeforeEnd(command, positionals.slice(0, beforeEnd ?? undefined));
     if (option === undefined) throw await unknownOption(token.rawName, Object.keys(options), seeHelp);
     if (option.type === 'boolean' && token.value !== undefined) {
       throw usageError(`--${token.name} takes no value`, seeHelp);
@@ -135,12 +137,16 @@ export async function readArgs(command: CommandSpec, words: readonly string[]): 
 function checkPositionals(command: CommandSpec, given: readonly string[], beforeEnd: number, seeHelp: string): void {
   const missing = command.positionals.find((positional, index) => positional.required && given[index] === undefined);
   if (missing !== undefined) throw usageError(`warden ${command.name} needs ${missing.name}`, seeHelp);
-  const rest = command.positionals.at(-1)?.rest === true;
-  const extra = rest ? given.slice(0, beforeEnd)[command.positionals.length - 1] : given[command.positionals.length];
-  if (rest && extra !== undefined) {
-    throw usageError(`warden ${command.name} does not take ${quoted(extra)} before --`, `put -- before the command`);
-  }
+  refuseBeforeEnd(command, given.slice(0, beforeEnd));
+  const extra = command.positionals.at(-1)?.rest === true ? undefined : given[command.positionals.length];
   if (extra !== undefined) throw usageError(`warden ${command.name} does not take ${quoted(extra)}`, seeHelp);
+}
+
+/** Where the last of what a command takes is another command line, all of that stands behind `--`. */
+function refuseBeforeEnd({ name, positionals }: CommandSpec, before: readonly string[]): void {
+  const extra = positionals.at(-1)?.rest === true ? before[positionals.length - 1] : undefined;
+  if (extra === undefined) return;
+  throw usageError(`warden ${name} does not take ${quoted(extra)} before --`, 'put -- before the command');
 }
 
 async function unknownOption(raw: string, known: readonly string[], seeHelp: string): Promise<WardenError> {

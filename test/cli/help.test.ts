@@ -94,6 +94,20 @@ describe('$ warden', () => {
       'stderr',
       /no option "--pubkye"\n.*\n {2}do: did you mean --pubkey\?/,
     ],
+    [
+      'a command with options, and no -- before it',
+      ['exec', '--route', 'x', 'ls', '-l', '--color'],
+      125,
+      'stderr',
+      /does not take "ls" before --\n.*\n {2}do: put -- before the command/,
+    ],
+    [
+      'a mistyped option before any command',
+      ['exec', '--rout', 'x', '--', 'ls'],
+      125,
+      'stderr',
+      /did you mean --route\?/,
+    ],
     ['an option without its value', ['sign', 'x', '--ttl'], 2, 'stderr', /--ttl needs a TTL/],
     ['a value for a switch', ['actors', '--quiet=yes'], 2, 'stderr', /--quiet takes no value/],
     [
