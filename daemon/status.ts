@@ -140,6 +140,11 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
     const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
     list.push(`revoked actors: ${names.slice(0, 5).join(', ')}${more}`);
   }
+  // For everybody: hosts have the list anyway, and agents look again at what they hold where its number changed.
+  const { number, certificates, keys } = services.restraints.list();
+  if (certificates + keys + actors.size > 0) {
+    list.push(`revocation list ${number} is in force; certificates on it: ${certificates}, keys: ${keys}`);
+  }
   const glass = services.breakGlass.current();
   if (glass !== null) {
     const why = administrator ? ` (${glass.openedBy}: ${glass.reason})` : '';

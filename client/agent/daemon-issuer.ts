@@ -2,6 +2,7 @@ import { WardenError } from '../../src/kernel/errors.ts';
 import type { Channel } from '../../src/rpc/client/channel.ts';
 import { type SignRequest, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { type Certificate, parseCertificateLine } from '../../src/ssh/certificate.ts';
+import { isRevoked, parseRevocationList } from '../../src/ssh/krl.ts';
 import { parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 import { withDaemon } from '../connect.ts';
 import { readSignResponse } from '../evidence.ts';
@@ -37,6 +38,11 @@ export class DaemonIssuer implements Issuer {
     const request = { sign: this.#request(actor, publicKey), ask: false, fetch: undefined, exec: undefined };
     const { verdict, reason } = await this.#with((channel) => channel.unary(fullName, methods.explain, request));
     return { refused: verdict === 'refused' ? reason : null };
+  }
+
+  async revoked(certificate: Certificate): Promise<boolean> {
+    const { list } = await this.#with((channel) => channel.unary(fullName, methods.getRevocationList, {}));
+    return isRevoked(parseRevocationList(Buffer.from(list)), certificate);
   }
 
   async actors(): Promise<readonly string[]> {

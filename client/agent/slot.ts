@@ -102,15 +102,22 @@ export class Slot {
 
   async recheck(): Promise<void> {
     const era = this.#era;
-    if (!this.holds || this.#key === null) return;
+    const held = this.#current;
+    if (!this.holds || held === null || this.#key === null) return;
+    const { issuer, events } = this.#ports;
     try {
-      const { refused } = await this.#ports.issuer.permitted(this.#actor, formatPublicKey(this.#key.publicKey));
-      if (refused === null || era !== this.#era) return;
+      const { refused } = await issuer.permitted(this.#actor, formatPublicKey(this.#key.publicKey));
+      // The actor may have another one; this one no host takes any more, and nobody there would say why.
+      const revoked = refused === null && (await issuer.revoked(held.certificate));
+      if (era !== this.#era || (refused === null && !revoked)) return;
       this.#drop();
-      this.#ports.events.problem(
+      const { serial } = held.certificate;
+      events.problem(
         'dropped',
-        { actor: this.#actor, reason: refused },
-        `${this.#actor}: the daemon would not issue it any more (${refused}); key and certificate are gone`,
+        { actor: this.#actor, reason: refused ?? 'certificate_revoked' },
+        refused === null
+          ? `${this.#actor}: certificate with serial ${serial} is revoked; key and certificate are gone, the next need gets others`
+          : `${this.#actor}: the daemon would not issue it any more (${refused}); key and certificate are gone`,
       );
     } catch (error) {
       if (era === this.#era) this.#failed(toShown(error));

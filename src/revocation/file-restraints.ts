@@ -112,7 +112,8 @@ export class FileRestraints implements RestraintKeeper {
   list(): CurrentList {
     const { number, generatedAt, state } = this.#saved;
     const certificates = state.serials.size + state.keyIds.size;
-    return { bytes: this.#bytes, number, generatedAt, certificates, path: join(this.#options.dir, LIST_FILE) };
+    const path = join(this.#options.dir, LIST_FILE);
+    return { bytes: this.#bytes, number, generatedAt, certificates, keys: state.keys.size, path };
   }
 
   get isWritten(): boolean {

@@ -10,6 +10,8 @@ export interface CurrentList {
   /** Where it lies on this machine. */
   readonly path: string;
   readonly certificates: number;
+  /** Keys, of subjects and of authorities, no certificate of which is good. */
+  readonly keys: number;
 }
 
 /** What is held back, for as long as the daemon lives and beyond. */

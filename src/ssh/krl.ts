@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto';
 import { WardenError } from '../kernel/errors.ts';
+import type { Certificate } from './certificate.ts';
 import { bitmapOf, mergeRanges, partition, rangesOfBitmap, type SerialRange } from './serial-ranges.ts';
 import { WireError, WireReader, WireWriter } from './wire.ts';
 
@@ -33,6 +35,21 @@ const CERT = { serialList: 0x20, serialRange: 0x21, serialBitmap: 0x22, keyId: 0
 const MAX_BYTES = 64 * 1024 * 1024;
 /** What OpenSSH reads: 16,384 bits, and a zero byte before them. */
 const MAX_BITMAP_BYTES = 2049;
+
+/** Does the list hold the certificate back: by serial, by key id, by its key or by the authority that signed it? */
+export function isRevoked(
+  { certificates, keySha256 }: RevocationList,
+  { serial, keyId, publicKey, signatureKey }: Pick<Certificate, 'serial' | 'keyId' | 'publicKey' | 'signatureKey'>,
+): boolean {
+  const bySection = certificates.some(
+    ({ authority, serials, keyIds }) =>
+      (authority === null || authority.equals(signatureKey.blob)) &&
+      (keyIds.includes(keyId) || serials.some(({ low, high }) => low <= serial && serial <= high)),
+  );
+  if (bySection) return true;
+  const hashes = [publicKey, signatureKey].map(({ blob }) => hash('sha256', blob, 'buffer'));
+  return keySha256.some((revoked) => hashes.some((one) => one.equals(revoked)));
+}
 
 /** The list's bytes: the same content, whatever its order, gives the same bytes. @throws WardenError invalid_request */
 export function formatRevocationList(list: RevocationList): Buffer {

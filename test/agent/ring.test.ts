@@ -207,6 +207,17 @@ describe('looking again at what is held', () => {
     expect(said.at(-1)).toContain('dropped: adm-tester: the daemon would not issue it any more (caller_not_allowed)');
   });
 
+  test('drops a certificate that is revoked, and the next need gets another over a new key', async () => {
+    const [held] = await ring.offer();
+    issuer.revokedSerials = [1n];
+    await ring.recheck();
+    expect(ring.holdsAny).toBe(false);
+    expect(said.at(-1)).toContain('dropped: adm-tester: certificate with serial 1 is revoked');
+    const [next] = await ring.offer();
+    expect(next?.certificate.serial).toBe(2n);
+    expect(next?.certificate.publicKey.blob).not.toEqual(held?.certificate.publicKey.blob);
+  });
+
   test('keeps what it would, and what it cannot be asked about', async () => {
     await ring.offer();
     await ring.recheck();

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MAX_FRAME } from '../../src/ssh/agent-numbers.ts';
+import { parseCertificate } from '../../src/ssh/certificate.ts';
 import { WireReader, WireWriter } from '../../src/ssh/wire.ts';
 import { type RunningAgent, startAgent } from '../signing/support/agent.ts';
 import { json, warden } from '../support/cli.ts';
@@ -389,6 +390,23 @@ describe('what the daemon says', () => {
       }
     },
   );
+
+  test('a certificate that is revoked is gone at once, and the next one is good', async () => {
+    const mine = await startWardenAgent(daemon, { args: ['--actor', 'agt-test'] });
+    try {
+      const first = await offered(mine.socket);
+      const { serial } = parseCertificate(first);
+      const env = { WARDEN_SOCKET: daemon.socket };
+      expect((await warden(['revoke', '--serial', String(serial)], { env })).code).toBe(0);
+      expect(await mine.heard('is revoked')).toContain(String(serial));
+      expect(await exchange(mine.socket, [signMessage(first, loginData({ sessionId: SESSION, blob: first }))])).toEqual(
+        [FAILURE],
+      );
+      expect(parseCertificate(await offered(mine.socket)).serial).not.toBe(serial);
+    } finally {
+      await mine.stop();
+    }
+  });
 
   test('without a daemon it starts, says so, and asks again when something is needed', async () => {
     const away = join(folder, 'nowhere.sock');

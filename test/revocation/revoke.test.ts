@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Purpose, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
-import { parseRevocationList } from '../../src/ssh/krl.ts';
+import { parseCertificateLine } from '../../src/ssh/certificate.ts';
+import { isRevoked as isRevokedBy, parseRevocationList } from '../../src/ssh/krl.ts';
 import { Client, clear, findings, houseOf, records, refusalOf } from '../e2e/support.ts';
 import { sign as signFile } from '../login/support/sign.ts';
 import { makeSubject, type Subject } from '../login/support/subjects.ts';
@@ -33,8 +34,13 @@ afterAll(async () => {
 
 const cli = (...args: string[]): Promise<CliResult> => warden(args, { env: { WARDEN_SOCKET: daemon.socket } });
 const krlFile = (): string => join(daemon.state, 'revoked.krl');
-const isRevoked = async (certificate: string): Promise<boolean> =>
-  (await sshKeygen(['-Q', '-f', krlFile(), certificate])).stdout.endsWith(': REVOKED\n');
+/** As OpenSSH reads the list, and we ourselves. */
+const isRevoked = async (certificate: string): Promise<boolean> => {
+  const theirs = (await sshKeygen(['-Q', '-f', krlFile(), certificate])).stdout.endsWith(': REVOKED\n');
+  const line = readFileSync(certificate, 'utf8').trim();
+  expect(isRevokedBy(parseRevocationList(readFileSync(krlFile())), parseCertificateLine(line))).toBe(theirs);
+  return theirs;
+};
 const restart = async (signal?: NodeJS.Signals): Promise<void> => {
   client.close();
   await daemon.stop(signal);

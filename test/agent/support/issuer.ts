@@ -22,6 +22,7 @@ export class HandIssuer implements Issuer {
   fails: Error | null = null;
   /** What `permitted` says. */
   refuses: string | null = null;
+  revokedSerials: readonly bigint[] = [];
   /** Answers wait for it. */
   gate: Promise<void> = Promise.resolve();
   readonly #clock: Clock;
@@ -57,6 +58,11 @@ export class HandIssuer implements Issuer {
   async permitted(): Promise<{ readonly refused: string | null }> {
     if (this.fails !== null) throw this.fails;
     return { refused: this.refuses };
+  }
+
+  async revoked({ serial }: Certificate): Promise<boolean> {
+    if (this.fails !== null) throw this.fails;
+    return this.revokedSerials.includes(serial);
   }
 
   async actors(): Promise<readonly string[]> {
