@@ -26,7 +26,7 @@ beforeAll(async () => {
   await terminal.shows(/[#$]$/m);
 });
 afterAll(async () => {
-  terminal?.close();
+  await terminal?.close();
   await daemon?.stop();
   daemon?.house.remove();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });

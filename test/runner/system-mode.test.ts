@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AnyonesPrograms, anyonesPrograms } from '../support/anyones-programs.ts';
 import { type House, makeHouse, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
+import { Tmux } from '../support/tmux.ts';
+import { type AccountView, accountView, PASSWORD } from './account.ts';
 import { WARDEND_UID } from './spawner.ts';
 import { CALLER, isRoot, removeFolder } from './support.ts';
 
@@ -17,8 +19,10 @@ describe.runIf(isRoot)('a system daemon of its own uid (needs root)', () => {
   let house: House;
   let spawner: ChildProcess;
   let daemon: RunningDaemon;
+  let view: AccountView;
   const values = `/dev/shm/warden-system-${process.pid}`;
   beforeAll(async () => {
+    view = await accountView();
     programs = anyonesPrograms();
     house = makeHouse();
     writeConfig(house, {
@@ -63,16 +67,21 @@ routes:
     chownSync(house.state, WARDEND_UID, WARDEND_UID);
     chownSync(run, WARDEND_UID, GROUP);
     const path = join(house.folder, 'spawner.sock');
+    const [enter = '', ...into] = view.through;
     spawner = spawn(
-      process.execPath,
-      [programs.spawner, '--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', house.socket],
-      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env: { RUNTIME_DIRECTORY: values } },
+      enter,
+      [
+        ...[...into, process.execPath, programs.spawner],
+        ...['--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', house.socket],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env: { PATH: process.env.PATH, RUNTIME_DIRECTORY: values } },
     );
     if (spawner.stderr === null) throw new Error('stderr is a pipe');
     await once(createInterface({ input: spawner.stderr }), 'line');
     daemon = await startDaemon({
       house,
       through: [
+        ...view.through,
         ...['setpriv', '--reuid', `${WARDEND_UID}`, '--regid', `${GROUP}`, '--clear-groups'],
         // As the unit gives it: to see callers of other users.
         ...['--inh-caps=+sys_ptrace', '--ambient-caps=+sys_ptrace', '--'],
@@ -87,12 +96,18 @@ routes:
     house?.remove();
     programs?.remove();
     removeFolder(values);
+    await view?.close();
   });
 
-  async function warden(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  /** `warden` as the caller, in a folder of its own choice. */
+  function asCaller(): string[] {
     const who = ['--reuid', `${CALLER.uid}`, '--regid', `${GROUP}`, '--groups', CALLER.groups.join(',')];
-    const child = spawn('setpriv', [...who, '--', process.execPath, programs.warden, ...args], {
-      cwd: '/usr/share',
+    return [...view.through, 'env', '-C', '/usr/share', 'setpriv', ...who, '--', process.execPath, programs.warden];
+  }
+
+  async function warden(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const [file = '', ...before] = asCaller();
+    const child = spawn(file, [...before, ...args], {
       env: { PATH: '/usr/bin:/bin', WARDEN_SOCKET: house.socket, HOME: '/nonexistent' },
     });
     let [stdout, stderr] = ['', ''];
@@ -135,6 +150,41 @@ routes:
     ['/etc/passwd', 126],
   ])('%s is not started: %d', async (name, code) => {
     expect(await warden('exec', '--route', 'token', '--', name)).toMatchObject({ code });
+  });
+  test('at a terminal: size, resize, Ctrl-C, masked, exit code; sudo asks for a password and does not show it', async () => {
+    const terminal = new Tmux(
+      { columns: 100, rows: 30 },
+      { WARDEN_SOCKET: house.socket, EXEC: `${asCaller().join(' ')} exec --route token --` },
+    );
+    try {
+      await terminal.shows(/[#$]$/m);
+      terminal.type(`clear; $EXEC env PS1='inner> ' sh; echo "code=$?"`);
+      await terminal.shows(/^inner>$/m);
+      terminal.type('stty size; id -u; echo "it is $TOKEN"; stat -c %u "$(tty)"');
+      await terminal.shows(new RegExp(`^30 100\n${CALLER.uid}\nit is \\[masked:token\\]\n${CALLER.uid}$`, 'm'));
+      terminal.resize(80, 24);
+      terminal.type('clear; stty size');
+      await terminal.shows(/^24 80$/m);
+      terminal.type(`clear; sh -c 'echo sleeps; exec sleep 1000'`);
+      await terminal.shows(/^sleeps$/m);
+      terminal.type('C-c', { enter: false });
+      terminal.type('echo "job $?"');
+      await terminal.shows(/job 130$/m);
+      terminal.type('exit 4');
+      await terminal.shows(/^code=4$/m);
+
+      terminal.type(
+        `clear; $EXEC sudo -k --preserve-env=TOKEN -p 'word of %u: ' sh -c 'id -u; echo "root sees $TOKEN"; exit 6'`,
+      );
+      await terminal.shows(/^word of typist: *$/m);
+      terminal.type(PASSWORD);
+      const screen = await terminal.shows(/^root sees .*$/m);
+      expect(screen).toMatch(/^0\nroot sees \[masked:token\]$/m);
+      terminal.type('echo "sudo=$?"');
+      expect(await terminal.shows(/^sudo=6$/m)).not.toContain('sesame');
+    } finally {
+      await terminal.close();
+    }
   });
   test('walks a tool lane as its caller, too', async () => {
     const { code, stdout, stderr } = await warden('fetch', 'who');

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  tmux.close();
+  await tmux.close();
   await daemon.stop('SIGKILL');
   house.remove();
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -41,9 +41,12 @@ export class Tmux {
     }
   }
 
-  close(): void {
+  /** Resolves once the server and the shell in it have ended: what runs there may write its last until then. */
+  async close(): Promise<void> {
+    const pids = this.#tmux('display-message', '-p', '#{pid} #{pane_pid}').trim().split(' ').map(Number);
     this.#tmux('kill-server');
-    // What ran in it may still write its last.
+    const until = performance.now() + PATIENCE_MS;
+    while (pids.some(runs) && performance.now() < until) await pause(10);
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
@@ -52,5 +55,13 @@ export class Tmux {
       encoding: 'utf8',
       env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color', HOME: this.#folder },
     });
+  }
+}
+
+function runs(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
   }
 }
