@@ -18,6 +18,9 @@ const HINTS: Readonly<Record<ConnectFault, string | undefined>> = {
   other: 'name the socket of wardend with --socket or WARDEN_SOCKET',
 };
 
+const OWN_OR_JOIN =
+  "start your own (`wardend`), or join the group of the machine's (`socket: group` in its warden.yaml) and log in again";
+
 /** The sockets to try, in order: --socket, WARDEN_SOCKET, the user's, the system's. */
 export function socketsToTry({ args, env }: Invocation): string[] {
   const named = args.string('socket');
@@ -47,10 +50,18 @@ export async function reachDaemon(invocation: Invocation): Promise<ReachedDaemon
     }
   }
   const tried = faults.map(({ path, message }) => `${path} (${message})`).join(' nor ');
+  const hint = hintOf(faults);
+  throw new WardenError('daemon_unreachable', `no daemon at ${tried}`, hint === undefined ? {} : { hint });
+}
+
+/** The mend for sockets that were tried in vain, in their order; undefined: the usual one. */
+export function hintOf(faults: readonly Pick<ConnectError, 'fault'>[]): string | undefined {
   // A socket that is there and says no is nearer to the mend than one that is not there.
   const telling = faults.find(({ fault }) => fault !== 'missing') ?? faults[0];
-  const hint = telling === undefined ? undefined : HINTS[telling.fault];
-  throw new WardenError('daemon_unreachable', `no daemon at ${tried}`, hint === undefined ? {} : { hint });
+  // Who may not come to the machine's may have forgotten to start their own.
+  const own = telling !== faults[0] && telling?.fault === 'no_permission';
+  if (own) return OWN_OR_JOIN;
+  return telling === undefined ? undefined : HINTS[telling.fault];
 }
 
 /** The trace that this command is part of, where its environment names a valid one (TRACEPARENT). */
