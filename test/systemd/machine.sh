@@ -11,6 +11,8 @@ mount --make-rprivate /
 mount -t tmpfs -o size=1g,mode=0755 tmpfs "$WORK/mnt"
 mkdir "$WORK/mnt/upper" "$WORK/mnt/work" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/mnt/upper,workdir=$WORK/mnt/work" "$root"
+# A machine on which no wardend has run yet, whatever runs on this one.
+rm -rf "$root/etc/warden" "$root/var/lib/warden"
 # Copied, not layered: the kernel takes no layer that lies inside another one.
 IFS=: read -ra layers <<< "$LAYERS"
 for layer in "${layers[@]}"; do cp -a "$layer/." "$root/"; done
