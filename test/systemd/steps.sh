@@ -230,7 +230,7 @@ step restarts restarts
 busy() {
   as_tester warden exec --route app-db --actor agt-tester -- /usr/bin/sh -c 'trap "echo asked to end; exit 3" TERM; echo up; while :; do sleep 0.1; done' > /tmp/busy 2>&1 &
   local command=$!
-  until_holds grep -q up /tmp/busy
+  until_holds grep -qs up /tmp/busy
   systemctl restart wardend.service &
   local restart=$!
   sleep 1
