@@ -31,7 +31,12 @@ const ended = new Map<number, { readonly ticks: number; readonly told: boolean }
 /** A command's values end with it: so does what it left running in its session. One look serves all that ended by then. */
 export function endWhatIsLeft(leader: number): void {
   if (ended.size === 0) sweepLater();
-  ended.set(leader, { ticks: uptime() * TICKS, told: false });
+  ended.set(leader, { ticks: ticksIn(uptime()), told: false });
+}
+
+/** Seconds in hundredths, whole: 0.29 s times a hundred is less than 29, and who began in that tick would be of later. */
+export function ticksIn(seconds: number): number {
+  return Math.round(seconds * TICKS);
 }
 
 function sweepLater(): void {
