@@ -5,6 +5,10 @@ import { ReadStream } from 'node:tty';
 
 /** As much as the pipe holds: each chunk costs the same some tens of microseconds, however large. */
 const CHUNK_BYTES = 256 * 1024;
+/** A command that has just filled so much writes on: what little is there next is left to grow for a moment. */
+const FLOOD_BYTES = 64 * 1024;
+const FLOOD_MS = 5;
+const REST_MS = 1;
 
 /**
  * What a command writes, read from our end of its pipe or terminal, no faster than somebody takes it. Owns the
@@ -14,6 +18,10 @@ export class Output extends Readable {
   readonly #fd: number;
   readonly #socket: Socket;
   #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  /** When a command that floods does so no longer. Milliseconds. */
+  #floodsUntil = Number.NEGATIVE_INFINITY;
+  #resting = false;
+  #wanted = false;
   #settling = false;
   #over = false;
 
@@ -50,7 +58,10 @@ export class Output extends Readable {
   override _read(): void {
     if (this.#over) return;
     if (this.#settling) this.#pull();
-    else this.#socket.resume();
+    else {
+      this.#wanted = true;
+      if (!this.#resting) this.#socket.resume();
+    }
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -60,8 +71,11 @@ export class Output extends Readable {
   }
 
   #take(length: number): boolean {
+    this.#wanted = false;
+    if (this.#growsSoon(length)) this.#rest();
     const more = this.push(this.#taken(length));
-    return more && !this.#settling;
+    this.#wanted ||= more;
+    return more && !this.#resting && !this.#settling;
   }
 
   /** A chunk that fills most of the buffer takes it along; a small one must not hold on to so much. */
@@ -70,6 +84,21 @@ export class Output extends Readable {
     if (length < CHUNK_BYTES / 2) return Buffer.from(read);
     this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     return read;
+  }
+
+  #growsSoon(length: number): boolean {
+    const now = performance.now();
+    if (length < FLOOD_BYTES) return now < this.#floodsUntil;
+    this.#floodsUntil = now + FLOOD_MS;
+    return false;
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    setTimeout(() => {
+      this.#resting = false;
+      if (this.#wanted && !this.#over && !this.#settling) this.#socket.resume();
+    }, REST_MS);
   }
 
   /** The descriptor does not wait: EAGAIN says that nothing is left. */
