@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtPrograms } from '../support/built.ts';
 import type { RunningDaemon } from '../support/daemon.ts';
+import { LOGIN_USER, Sshd } from '../support/sshd.ts';
 import { Tmux } from '../support/tmux.ts';
 import { execDaemon } from './support.ts';
 
@@ -29,7 +30,7 @@ afterAll(async () => {
   await terminal?.close();
   await daemon?.stop();
   daemon?.house.remove();
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 });
 
 let typed = 0;
@@ -124,6 +125,38 @@ describe('$ warden exec at a real terminal', () => {
     const screen = await ends(0);
     expect(screen).toContain('ssh-ed25519 AAAA');
     expect(screen).not.toContain('sesame');
+  });
+
+  test('ssh: a terminal over there, which has the value, masked here, and the exit code from there', async () => {
+    const at = (name: string): string => join(folder, name);
+    const keygen = (...args: string[]) => execFileSync('ssh-keygen', ['-q', ...args], { stdio: 'pipe' });
+    for (const name of ['ca', 'login']) keygen('-t', 'ed25519', '-N', '', '-C', name, '-f', at(name));
+    keygen('-s', at('ca'), '-I', 'test', '-n', 'tester', at('login.pub'));
+    const host = await Sshd.make({
+      trusts: [readFileSync(at('ca.pub'), 'utf8').trim()],
+      principals: ['tester'],
+      config: ['AcceptEnv TOKEN'],
+    });
+    const sshd = await host.listen();
+    try {
+      const config = {
+        ...{ HostName: '127.0.0.1', Port: sshd.port, User: LOGIN_USER, HostKeyAlias: sshd.alias },
+        ...{ UserKnownHostsFile: sshd.knownHosts, GlobalKnownHostsFile: 'none', StrictHostKeyChecking: 'yes' },
+        ...{ IdentityFile: at('login'), CertificateFile: at('login-cert.pub'), IdentitiesOnly: 'yes' },
+        ...{ IdentityAgent: 'none', SendEnv: 'TOKEN' },
+      };
+      const lines = Object.entries(config).map(([name, value]) => `${name} ${value}\n`);
+      writeFileSync(at('ssh_config'), `Host far\n${lines.join('')}`);
+      type(
+        `${WITH} ssh -q -t -F ${at('ssh_config')} far 'stty size; echo "far $TOKEN"; read x; echo "got $x"; exit 5'`,
+      );
+      await terminal.shows(/^30 100\nfar \[masked:plain\]$/m);
+      terminal.type('typed');
+      expect(await ends(5)).toMatch(/^typed\ngot typed$/m);
+    } finally {
+      await sshd.close();
+      host.remove();
+    }
   });
 
   test('a refusal leaves the terminal alone', async () => {
