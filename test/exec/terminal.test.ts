@@ -61,7 +61,8 @@ describe('$ warden exec at a real terminal', () => {
     terminal.type('clear; stty size');
     await terminal.shows(/^30 100$/m);
     terminal.resize(80, 24);
-    terminal.type('clear; stty size');
+    // A size comes by a signal, and what is typed by itself: which of them is first is nobody's promise.
+    terminal.type('clear; until [ "$(stty size)" = "24 80" ]; do sleep 0.05; done; stty size');
     await terminal.shows(/^24 80$/m);
     terminal.resize(100, 30);
     terminal.type('exit 3');
