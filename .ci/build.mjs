@@ -52,7 +52,7 @@ const apart = {
   name: 'parts-apart',
   setup({ onResolve }) {
     onResolve({ filter: /\/(sign|fetch|agent|exec|mcp|online|offline)\.ts$/ }, ({ path, importer }) => {
-      if (!importer.endsWith('client/commands.ts')) return null;
+      if (!importer.endsWith('client/load-part.ts')) return null;
       return { path: `./warden-${path.replace(/^.*\/|\.ts$/g, '')}.cjs`, external: true };
     });
   },

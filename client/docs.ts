@@ -9,7 +9,7 @@ export function cliPage(commands: readonly CommandSpec[]): string {
 const HEAD = [
   '# The command line',
   '',
-  '<!-- Written from client/commands.ts by `npm run generate:docs`; a test keeps it equal. -->',
+  '<!-- Written from client/table/ by `npm run generate:docs`; a test keeps it equal. -->',
   '',
   '`warden` asks the local `wardend` over its Unix socket. Without `--socket` and `WARDEN_SOCKET` it tries the socket of',
   "the user, then the system's. Results go to stdout, errors to stderr in three lines at most; with `--json` both are JSON",
