@@ -6,7 +6,7 @@ import { traceOf } from '../src/kernel/trace.ts';
 import type { RequestContext } from '../src/operations/context.ts';
 import { type CredentialRequest, deliverCredential } from '../src/operations/deliver-credential.ts';
 import { Trail } from '../src/operations/trail.ts';
-import { limited, type RpcDeps } from '../src/rpc/call.ts';
+import { limited, type RpcDeps } from '../src/rpc/admit.ts';
 import { native } from '../src/unix/native.ts';
 import { attest, descriptorOf } from './attest.ts';
 import type { Log } from './log.ts';

@@ -1,5 +1,5 @@
 import type { WardenError } from '../src/kernel/errors.ts';
-import type { RequestEnd } from '../src/rpc/call.ts';
+import type { RequestEnd } from '../src/rpc/admit.ts';
 import type { Log } from './log.ts';
 import type { LogMeter } from './log-meter.ts';
 

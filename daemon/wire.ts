@@ -21,7 +21,7 @@ import { queryLedger } from '../src/ledger/query.ts';
 import type { Services, World } from '../src/operations/context.ts';
 import { BreakGlass } from '../src/policy/break-glass.ts';
 import { FileRestraints } from '../src/revocation/file-restraints.ts';
-import type { RpcDeps } from '../src/rpc/call.ts';
+import type { RpcDeps } from '../src/rpc/admit.ts';
 import { Health } from '../src/rpc/health.ts';
 import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AlertSettings } from '../../src/config/snapshot.ts';
-import type { RequestEnd } from '../../src/rpc/call.ts';
+import type { RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
 import { runAlert } from './alert-program.ts';
 import { BurstWatch } from './burst.ts';

@@ -1,5 +1,5 @@
 import type { Settings } from '../../src/config/snapshot.ts';
-import type { RequestEnd } from '../../src/rpc/call.ts';
+import type { RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
 import type { StatusSources } from '../status.ts';
 import { Alerts } from './alerts.ts';

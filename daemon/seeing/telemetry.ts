@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TelemetrySettings } from '../../src/config/snapshot.ts';
 import type { FileLedger } from '../../src/ledger/file-ledger.ts';
-import type { RequestEnd } from '../../src/rpc/call.ts';
+import type { RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
 import { createOtlp, type Otlp, type TelemetryCounts } from './otlp.ts';
 

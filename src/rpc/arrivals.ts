@@ -1,6 +1,6 @@
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import { WardenError } from '../kernel/errors.ts';
-import { limited, type RpcDeps, statusOf } from './call.ts';
+import { limited, type RpcDeps, statusOf } from './admit.ts';
 
 export interface ArrivalLimits {
   /** Calls of one caller that may be on their way in at once. */

@@ -15,7 +15,8 @@ import { mayReload } from '../operations/reload.ts';
 import { type IssuedRecords, revoke } from '../operations/revoke.ts';
 import { sign } from '../operations/sign.ts';
 import { signHost } from '../operations/sign-host.ts';
-import { type RpcDeps, serverStream, unary } from './call.ts';
+import type { RpcDeps } from './admit.ts';
+import { serverStream, unary } from './call.ts';
 import {
   toActor,
   toAuthorities,
