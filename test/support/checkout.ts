@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -31,14 +31,17 @@ export function packed(): readonly string[] {
   return files;
 }
 
-/** For npm: a home and a prefix of its own, but this user's registry, and what `npm ci` has fetched already. */
+/** For npm: a home and a prefix of its own, but the registry and the certificates of this user and machine, and what `npm ci` has fetched already. */
 export function npmEnv(home: string): NodeJS.ProcessEnv {
-  const { npm_config_userconfig, npm_config_cache, npm_config_registry, ...others } = process.env;
+  const { npm_config_userconfig, npm_config_globalconfig, npm_config_cache, npm_config_registry, ...others } =
+    process.env;
   const own = Object.entries(others).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name));
   return {
     ...Object.fromEntries(own),
     ...(npm_config_registry !== undefined && { npm_config_registry }),
     npm_config_userconfig: npm_config_userconfig ?? join(homedir(), '.npmrc'),
+    // Beside another prefix npm would look for another one.
+    npm_config_globalconfig: npm_config_globalconfig ?? join(dirname(dirname(process.execPath)), 'etc', 'npmrc'),
     npm_config_cache: npm_config_cache ?? join(homedir(), '.npm'),
     npm_config_prefer_offline: 'true',
     npm_config_update_notifier: 'false',
