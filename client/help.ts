@@ -3,7 +3,7 @@ import { columns, type Output } from './output.ts';
 
 /** `warden` alone: one line a command. */
 export function printOverview(commands: readonly CommandSpec[], line: (text: string) => void): void {
-  line('warden: SSH certificates and secrets from the local wardend');
+  line('warden: SSH certificates, secrets, and commands with secrets, from the local wardend');
   line('');
   for (const row of columns(commands.map(({ name, summary }) => [`  ${name}`, summary]))) line(row);
   line('');

@@ -203,7 +203,8 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         await new Promise((resolve) => command.stdout.once('readable', resolve));
         // As long as another command takes from start to end, it could write a hundred times as much.
         await run('exit 0');
-        expect(command.stdout.readableLength).toBeLessThanOrEqual(256 * 1024);
+        // What a stream holds before it says so, and the one read that was under way.
+        expect(command.stdout.readableLength).toBeLessThanOrEqual(512 * 1024);
         command.signal('SIGKILL');
         await run('exit 0');
         const { stdout, end } = await outcomeOf(command);
