@@ -277,6 +277,14 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(Number(count), said.out('restarts')).toBeGreaterThan(6);
     });
 
+    test('an upgrade of the running daemon while two callers ask without a pause: none refused', () => {
+      const [, count] =
+        /^ +(\d+) ok\nwarning: the daemon is 9\.9\.9 and .*\nfrom \d+\.\d+\.\d+ to 9\.9\.9\n$/.exec(
+          said.out('upgrade'),
+        ) ?? [];
+      expect(Number(count), said.out('upgrade')).toBeGreaterThan(2);
+    });
+
     test('a restart gives a running command its grace, and who asks meanwhile waits for the next daemon', () => {
       expect(said.out('restart-busy')).toMatch(/^adm-root\nended with 3\nup\n(?:Terminated\n)?asked to end\n/);
     });

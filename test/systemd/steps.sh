@@ -210,7 +210,7 @@ rm -rf /tmp/second
 # ---- restarts under load refuse nobody
 ask_on() {
   while [ ! -e /tmp/enough ]; do
-    if said=$(warden actors --quiet 2>&1); then echo ok; else echo "$said"; fi
+    if said=$("${@:-warden}" actors --quiet 2>&1); then echo ok; else echo "$said"; fi
   done
 }
 restarts() {
@@ -226,6 +226,33 @@ restarts() {
   sort /tmp/asked-1 /tmp/asked-2 | uniq -c
 }
 step restarts restarts
+# ... nor does an upgrade: a newer version is put in the place of the one that runs, and the daemon restarted.
+upgrade() {
+  local package former
+  package=$(dirname "$(dirname "$(realpath "$(command -v warden)")")")
+  former=$(warden status --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).version')
+  cp -a "$package/dist" "$package/dist.client"
+  cp -a "$package/dist" "$package/dist.newer"
+  sed -i "s/\"${former//./\\.}\"/\"9.9.9\"/" "$package"/dist.newer/*.mjs
+  rm -f /tmp/enough
+  ask_on node "$package/dist.client/warden.cjs" > /tmp/asked-1 & local one=$!
+  ask_on node "$package/dist.client/warden.cjs" > /tmp/asked-2 & local two=$!
+  sleep 0.5
+  mv "$package/dist" "$package/dist.former"
+  mv "$package/dist.newer" "$package/dist"
+  systemctl restart wardend.service || echo 'the restart failed'
+  sleep 0.3
+  touch /tmp/enough
+  wait $one $two
+  sort /tmp/asked-1 /tmp/asked-2 | uniq -c
+  warden status --json | node -pe '"from " + process.argv[1] + " to " + JSON.parse(require("fs").readFileSync(0)).version' "$former"
+  rm -r "$package/dist"
+  mv "$package/dist.former" "$package/dist"
+  rm -r "$package/dist.client"
+  systemctl restart wardend.service
+}
+step upgrade upgrade
+systemctl reset-failed wardend.service
 # ... nor while a command is given its grace, and others wait for the next daemon all the while.
 busy() {
   as_tester warden exec --route app-db --actor agt-tester -- /usr/bin/sh -c 'trap "echo asked to end; exit 3" TERM; echo up; while :; do sleep 0.1; done' > /tmp/busy 2>&1 &
