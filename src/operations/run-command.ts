@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly masker: () => Masker | null;
   readonly maxDurationMs: number;
   readonly bytesPerSecond: number;
-  /** Null: this session is not recorded. */
+  /** Null: nothing of it is recorded. */
   readonly recording: Recording | null;
   readonly timers: Timers;
   /** Milliseconds. */
