@@ -334,6 +334,15 @@ export const PAGES: Readonly<Record<ReasonCode, Page>> = {
     ],
     ['systemctl status wardend-spawner.', 'Its log names who connected and why it was turned away.'],
   ),
+  spawner_lost: page(
+    'The spawner went away while the command ran. The command ran, and nobody knows how it ended, or whether it did all it should.',
+    ['wardend-spawner was killed, or it failed: it tells how its commands end when it is merely stopped or restarted.'],
+    [
+      'journalctl -u wardend-spawner says why it went.',
+      'The command was sent SIGTERM by the kernel when the spawner went. What it was to change: look at that before you run it again.',
+      'warden exec ends with 125. The record exec_end has this reason and no exit_code.',
+    ],
+  ),
   command_not_allowed: page(
     'The route says which commands may run with it, and this is none of them.',
     [

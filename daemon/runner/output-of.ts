@@ -19,6 +19,6 @@ export async function resultOf(launched: Launched): Promise<Result> {
     if (length <= MOST_BYTES) chunks.push(chunk);
     else command.signal('SIGKILL');
   });
-  const { exitCode } = await command.ended;
-  return { stdout: Buffer.concat(chunks).toString('utf8'), exitCode };
+  const end = await command.ended;
+  return { stdout: Buffer.concat(chunks).toString('utf8'), exitCode: end?.exitCode ?? null };
 }

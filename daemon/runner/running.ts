@@ -12,8 +12,8 @@ export interface Started {
   readonly pid: number;
   /** Taken over: closed at the end. */
   readonly ends: Ends;
-  /** Never rejects. */
-  readonly exit: Promise<CommandEnd>;
+  /** Never rejects. Null: nobody is there any more to tell. */
+  readonly exit: Promise<CommandEnd | null>;
   signal(name: NodeJS.Signals): void;
 }
 
@@ -32,7 +32,7 @@ export function runningCommand({ pid, ends, exit, signal }: Started): RunningCom
 function onTerminal(
   pid: number,
   { master, slave }: Extract<Ends, { kind: 'terminal' }>,
-  exit: Promise<CommandEnd>,
+  exit: Started['exit'],
   signal: Started['signal'],
 ): RunningCommand {
   const output = new Output(master, 'terminal');
@@ -60,7 +60,7 @@ function onTerminal(
 function onPipes(
   pid: number,
   ends: Extract<Ends, { kind: 'pipes' }>,
-  exit: Promise<CommandEnd>,
+  exit: Started['exit'],
   signal: Started['signal'],
 ): RunningCommand {
   const stdout = new Output(ends.stdout, 'pipe');

@@ -107,11 +107,11 @@ class Dialogue {
     return line;
   }
 
-  /** How the command ended. Where the spawner goes before it, the command got the death signal. Closes the connection. */
-  async ended(): Promise<CommandEnd> {
+  /** How the command ended; null where the spawner was lost before it. Closes the connection. */
+  async ended(): Promise<CommandEnd | null> {
     const line = await this.#line();
     this.close();
-    return line !== null && 'ended' in line ? line.ended : { exitCode: null, signal: 'SIGTERM' };
+    return line !== null && 'ended' in line ? line.ended : null;
   }
 
   order(order: Order): void {

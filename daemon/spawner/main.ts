@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WardenError } from '../../src/kernel/errors.ts';
@@ -40,25 +41,31 @@ async function main(): Promise<void> {
   makeRuntimeFolder(runtime);
   const valueFiles = createValueFiles([`${runtime}/values`, '/dev/shm/warden-spawner']);
   valueFiles.sweep();
+  const stopping = new AbortController();
+  // One for each command.
+  setMaxListeners(MAX_CONNECTIONS, stopping.signal);
   const meter = new LogMeter(() => performance.now());
   const deps: SpawnerDeps = {
     ...args,
     valueFiles,
     budget: new Budget(MAX_HELD_BYTES),
+    stopping: stopping.signal,
     log: (message, fields) => write(message, fields),
   };
-  const open = new Set<Socket>();
+  let open = 0;
   const onConnection = (socket: Socket): void => {
     socket.on('error', () => {});
-    const refused = refusal(socket, args.wardendUid, open.size);
+    const refused = refusal(socket, args.wardendUid, open);
     if (refused !== null) {
       const metered = meter.next();
       if (metered !== null) write('connection refused', { ...refused, left_out: metered.leftOut });
       socket.destroy();
       return;
     }
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
     void serve(socket, deps);
   };
   const options = {
@@ -73,14 +80,12 @@ async function main(): Promise<void> {
       : await listenInherited(handed.fd, options);
   // Before anybody is told: the one user who may connect.
   if (handed === undefined) chownSync(listener.path, args.wardendUid, -1);
-  let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
+    if (stopping.signal.aborted) return;
     write('stopping', { signal });
     void listener.close();
-    for (const socket of open) socket.destroy();
-    // Commands get their SIGTERM as wardend's going would bring it, and their SIGKILL; then nothing holds us.
+    // Commands get their SIGTERM and, later, their SIGKILL; wardend hears how each ended, and then nothing holds us.
+    stopping.abort();
     process.exitCode = 0;
   };
   process.on('SIGTERM', () => stop('SIGTERM'));

@@ -19,12 +19,16 @@ export interface SpawnerDeps extends ProofRules {
   readonly valueFiles: ValueFiles;
   /** For what is asked, values among it, while it arrives and its command runs. */
   readonly budget: Budget;
+  /** Aborts when the spawner is to stop: commands are asked to end, and how they do is told all the same. */
+  readonly stopping: AbortSignal;
   /** Constant words, and fields that hold no value and no argument. */
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 /** For all that wardend asks to arrive. */
 const ARRIVAL_MS = 5_000;
+/** For wardend to close its side, once it has its answer. */
+const LEAVE_MS = 5_000;
 /** Between SIGTERM and SIGKILL, where wardend is gone. */
 const GRACE_MS = 5_000;
 const PASSED = 2;
@@ -51,9 +55,20 @@ export async function serve(socket: Socket, deps: SpawnerDeps): Promise<void> {
   } finally {
     if (passed !== null) closeAll([passed.connection, passed.channel]);
     read?.dispose();
-    socket.end();
-    socket.destroySoon();
+    leave(socket);
   }
+}
+
+/**
+ * Ends our side alone. wardend may be in the middle of an order: were the socket closed on it, its write would fail, and
+ * Node would throw away the answer that waits to be read.
+ */
+function leave(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.end();
+  socket.resume();
+  const close = setTimeout(() => socket.destroy(), LEAVE_MS);
+  socket.once('close', () => clearTimeout(close));
 }
 
 interface Passed {
@@ -99,7 +114,7 @@ async function obey(
   deps.log('started', { pid, uid: caller.uid, caller: caller.pid, terminal: ends.kind === 'terminal' });
   passEnds(launched, channel);
   answer(socket, { started: { pid, kind: ends.kind } });
-  const ended = await follow(launched, socket);
+  const ended = await follow(launched, socket, deps.stopping);
   deps.log('ended', { pid, ...ended });
   answer(socket, { ended });
 }
@@ -131,8 +146,12 @@ export function endsOf(ends: Ends): readonly number[] {
   return [...(ends.stdin === null ? [] : [ends.stdin]), ends.stdout, ends.stderr];
 }
 
-/** Signals as they are ordered, until the command has ended. Without wardend it is to end. */
-async function follow({ exit, signal }: Launched, socket: Socket): Promise<Awaited<Launched['exit']>> {
+/** Signals as they are ordered, until the command has ended. Without wardend it is to end, and when we are to stop. */
+async function follow(
+  { exit, signal }: Launched,
+  socket: Socket,
+  stopping: AbortSignal,
+): Promise<Awaited<Launched['exit']>> {
   let running = true;
   let kill: NodeJS.Timeout | null = null;
   const stop = (): void => {
@@ -152,9 +171,11 @@ async function follow({ exit, signal }: Launched, socket: Socket): Promise<Await
   socket.on('end', stop);
   socket.on('close', stop);
   socket.resume();
-  if (socket.destroyed) stop();
+  stopping.addEventListener('abort', stop);
+  if (socket.destroyed || stopping.aborted) stop();
   const ended = await exit;
   running = false;
+  stopping.removeEventListener('abort', stop);
   if (kill !== null) clearTimeout(kill);
   return ended;
 }

@@ -59,9 +59,10 @@ export interface RunningCommand {
   signal(name: NodeJS.Signals): void;
   /**
    * Never rejects. Waits for `stdout` and `stderr` to be read to their end, or destroyed. Others that hold the pipes
-   * still (what a command left in the background) may write for two seconds more, then are ended, too.
+   * still (what a command left in the background) may write for two seconds more, then are ended, too. Null: whoever
+   * started it was lost before it could tell, so that nobody knows how, or whether, it has ended.
    */
-  readonly ended: Promise<CommandEnd>;
+  readonly ended: Promise<CommandEnd | null>;
 }
 
 /** A command as it was typed. */

@@ -1,6 +1,6 @@
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
-import type { CommandRunner, RunningCommand } from './command-runner.ts';
+import type { CommandEnd, CommandRunner, RunningCommand } from './command-runner.ts';
 import { toolEnvironment } from './tool-environment.ts';
 import type { ToolRunner } from './tool-runner.ts';
 import { ToolSlots } from './tool-slots.ts';
@@ -86,13 +86,19 @@ async function collect(command: RunningCommand, { name, timeoutMs, maxBytes, sig
     if (length > maxBytes) fail(`${name} wrote more than ${maxBytes} bytes`);
     else chunks.push(chunk);
   });
-  const { exitCode, signal: killedBy } = await command.ended;
+  const end = await command.ended;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);
   const output = new Secret(Buffer.concat(chunks));
   for (const chunk of chunks) chunk.fill(0);
-  const why = failure ?? (exitCode === 0 ? null : `${name} ended with ${killedBy ?? `exit code ${exitCode}`}`);
+  const why = failure ?? howItFailed(name, end);
   if (why === null) return output;
   output.dispose();
   throw new WardenError('tool_failed', why);
+}
+
+function howItFailed(name: string, end: CommandEnd | null): string | null {
+  if (end === null) return `${name} was lost with the spawner that had started it`;
+  const { exitCode, signal } = end;
+  return exitCode === 0 ? null : `${name} ended with ${signal ?? `exit code ${exitCode}`}`;
 }

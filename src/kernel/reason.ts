@@ -75,6 +75,9 @@ export const REASONS = {
   command_not_found: refused('check the name, and PATH: the command is looked for as your own shell would'),
   command_not_executable: refused('chmod +x the file, or name the interpreter that reads it'),
   spawner_unavailable: unavailable('start it: systemctl start wardend-spawner; its log says why it does not run'),
+  spawner_lost: unavailable(
+    'the log of wardend-spawner says why it went; whether to run the command again is yours to say',
+  ),
   command_not_allowed: refused('`commands:` of the route in routes.yaml lists what may run; see `warden access ROUTE`'),
   masking_required: refused('leave --no-mask out, or have the route say allow_unmasked'),
   exec_limited: refused('wait for a running command to end; `limits.exec_concurrency` in warden.yaml sets how many'),

@@ -25,13 +25,15 @@ export interface StartedRoute {
 
 export interface ExecEnded {
   readonly ran: Ran;
+  readonly end: CommandEnd;
   readonly durationMs: number;
   /** Null where the end could not be recorded. */
   readonly receipt: LedgerReceipt | null;
 }
 
 export interface Ran {
-  readonly end: CommandEnd;
+  /** Null: nobody can tell. */
+  readonly end: CommandEnd | null;
   /** What the command wrote, before masking. */
   readonly bytes: number;
   /** Why the daemon ended it; null where it did not. */

@@ -1,3 +1,4 @@
+import type { CommandEnd } from '../access/command-runner.ts';
 import { exitCode } from '../access/exit-code.ts';
 import type { LedgerReceipt } from '../ledger/record.ts';
 import type { Ran } from './exec-peer.ts';
@@ -8,7 +9,8 @@ import type { Trail } from './trail.ts';
  * and its exit code is its caller's all the same.
  */
 export async function recordEnd(
-  { end, bytes, ended }: Ran,
+  { bytes, ended }: Ran,
+  end: CommandEnd,
   durationMs: number,
   trail: Trail,
 ): Promise<LedgerReceipt | null> {

@@ -161,15 +161,20 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     // Nothing below throws before the command has come to its end.
     const facts = { actor, command, routes, unmasked: input.noMask ? [] : mask.tooShort };
     const ran = await attend(running, facts, input.noMask ? null : mask, recording, input, peer, context);
-    await recording?.end(ran.end);
+    const { end } = ran;
+    await recording?.end(end);
     const durationMs = Math.round(services.clock.monotonic() - began);
+    current.note({ bytes: ran.bytes, duration_ms: durationMs });
+    if (end === null) {
+      throw new WardenError('spawner_lost', 'the spawner went away while the command ran: nobody knows how it ended');
+    }
 
     // Before the client hears of the end: what was leased for the command is gone when it is.
-    const [receipt] = await Promise.all([recordEnd(ran, durationMs, current), ...walks.map((one) => one.undo())]);
+    const [receipt] = await Promise.all([recordEnd(ran, end, durationMs, current), ...walks.map((one) => one.undo())]);
     for (const walked of walks) walked.dispose();
     leaveSlot();
     // Where nobody listens any more, the record has it; who listens and does not read keeps nothing but this request.
-    await peer.send({ kind: 'ended', ended: { ran, durationMs, receipt } }).catch(() => {});
+    await peer.send({ kind: 'ended', ended: { ran, end, durationMs, receipt } }).catch(() => {});
   } catch (thrown) {
     await recording?.end(null);
     throw await current.refuse(asWardenError(thrown));

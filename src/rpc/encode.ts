@@ -186,8 +186,8 @@ export function toExecStarted(started: ExecStarted, { world, requestId }: Reques
   };
 }
 
-export function toExecEnded({ ran, durationMs, receipt }: ExecEnded): ExecEndedMessage {
-  const { end, bytes, ended } = ran;
+export function toExecEnded({ ran, end, durationMs, receipt }: ExecEnded): ExecEndedMessage {
+  const { bytes, ended } = ran;
   return {
     exitCode: end.exitCode ?? 0,
     signal: end.signal ?? '',

@@ -67,6 +67,7 @@ export const STATUS_OF = {
   command_not_found: Status.NOT_FOUND,
   command_not_executable: Status.FAILED_PRECONDITION,
   spawner_unavailable: Status.UNAVAILABLE,
+  spawner_lost: Status.UNAVAILABLE,
   command_not_allowed: Status.PERMISSION_DENIED,
   masking_required: Status.PERMISSION_DENIED,
   exec_limited: Status.RESOURCE_EXHAUSTED,

@@ -40,9 +40,16 @@ export async function outcomeOf(command: RunningCommand): Promise<Outcome> {
   const [stdout, stderr, end] = await Promise.all([
     bytesOf(command.stdout),
     command.stderr === null ? Buffer.alloc(0) : bytesOf(command.stderr),
-    command.ended,
+    endOf(command),
   ]);
   return { end, stdout, stderr };
+}
+
+/** How it ended; that nobody can tell is no way to end. */
+async function endOf(command: RunningCommand): Promise<CommandEnd> {
+  const end = await command.ended;
+  if (end === null) throw new Error('nobody can tell how it ended');
+  return end;
 }
 
 async function bytesOf(stream: Readable): Promise<Buffer> {
@@ -414,6 +421,23 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         command.signal('SIGKILL');
         command.resize(TERMINAL);
       });
+      test('sent while it ends by itself, they change nothing of how it is told to have ended', async () => {
+        await manyTimes(60, async () => {
+          const command = await sh('sleep 0.02; exit 3');
+          let ended = false;
+          void command.ended.then(() => {
+            ended = true;
+          });
+          command.stdout.resume();
+          command.stderr?.resume();
+          while (!ended) {
+            // Ignored unless somebody asks for it.
+            for (let i = 0; i < 20; i++) command.signal('SIGURG');
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          expect(await command.ended).toEqual({ exitCode: 3, signal: null });
+        });
+      });
       test('with a terminal reach its foreground group: an interrupted job, not its shell', async () => {
         const command = await start(['/bin/bash', '--norc', '--noprofile', '-i'], {
           terminal: TERMINAL,
@@ -439,7 +463,7 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         command.stdin?.write('\x03');
         await screen.shows(/\^C\r\n> $/);
         command.stdin?.write('exit 11\n');
-        expect((await command.ended).exitCode).toBe(11);
+        expect((await endOf(command)).exitCode).toBe(11);
       });
       test('SIGKILL to a shell with jobs ends them all', async () => {
         const command = await start(['/bin/bash', '--norc', '--noprofile', '-i'], {
@@ -453,7 +477,7 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         command.stdin?.write('sleep 302 & echo job=$!=\n');
         const [, job] = await screen.shows(/job=(\d+)=/);
         command.signal('SIGKILL');
-        expect((await command.ended).signal).toBe('SIGKILL');
+        expect((await endOf(command)).signal).toBe('SIGKILL');
         await untilGone(Number(job));
       });
     });

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AnyonesPrograms, anyonesPrograms } from '../support/anyones-programs.ts';
 import { type House, makeHouse, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
 import { Tmux } from '../support/tmux.ts';
@@ -66,18 +66,7 @@ routes:
     chownSync(join(house.config, 'ca_ed25519'), WARDEND_UID, WARDEND_UID);
     chownSync(house.state, WARDEND_UID, WARDEND_UID);
     chownSync(run, WARDEND_UID, GROUP);
-    const path = join(house.folder, 'spawner.sock');
-    const [enter = '', ...into] = view.through;
-    spawner = spawn(
-      enter,
-      [
-        ...[...into, process.execPath, programs.spawner],
-        ...['--user', `${WARDEND_UID}`, '--socket', path, '--wardend-socket', house.socket],
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env: { PATH: process.env.PATH, RUNTIME_DIRECTORY: values } },
-    );
-    if (spawner.stderr === null) throw new Error('stderr is a pipe');
-    await once(createInterface({ input: spawner.stderr }), 'line');
+    await startSpawner();
     daemon = await startDaemon({
       house,
       through: [
@@ -87,7 +76,7 @@ routes:
         ...['--inh-caps=+sys_ptrace', '--ambient-caps=+sys_ptrace', '--'],
       ],
       program: programs.wardend,
-      args: ['--spawner', path],
+      args: ['--spawner', spawnerPath()],
     });
   });
   afterAll(async () => {
@@ -98,6 +87,22 @@ routes:
     removeFolder(values);
     await view?.close();
   });
+
+  const spawnerPath = (): string => join(house.folder, 'spawner.sock');
+
+  async function startSpawner(): Promise<void> {
+    const [enter = '', ...into] = view.through;
+    spawner = spawn(
+      enter,
+      [
+        ...[...into, process.execPath, programs.spawner],
+        ...['--user', `${WARDEND_UID}`, '--socket', spawnerPath(), '--wardend-socket', house.socket],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/', env: { PATH: process.env.PATH, RUNTIME_DIRECTORY: values } },
+    );
+    if (spawner.stderr === null) throw new Error('stderr is a pipe');
+    await once(createInterface({ input: spawner.stderr }), 'line');
+  }
 
   /** `warden` as the caller, in a folder of its own choice. */
   function asCaller(): string[] {
@@ -202,9 +207,39 @@ routes:
     );
     expect(env.join()).not.toMatch(/WARDEN|NODE/);
   });
+  describe('a spawner that goes', () => {
+    /** While a command runs that has an end of its own for SIGTERM. */
+    async function gone(how: NodeJS.Signals): ReturnType<typeof warden> {
+      const mark = `/dev/shm/warden-system-${process.pid}-${how}`;
+      const script = `trap "exit 3" TERM; : > ${mark}; while :; do sleep 0.05; done`;
+      const ran = warden('exec', '--route', 'token', '--', 'sh', '-c', script);
+      await vi.waitUntil(() => existsSync(mark), 20_000);
+      rmSync(mark);
+      const ended = once(spawner, 'exit');
+      spawner.kill(how);
+      await ended;
+      return ran;
+    }
+
+    test('as asked: its commands are asked to end, and how they did is told', async () => {
+      const ran = await gone('SIGTERM');
+      await startSpawner();
+      // A shell may say of its own child that it was terminated.
+      expect(ran).toMatchObject({ code: 3, stdout: '' });
+      expect(records().at(-1)).toMatchObject({ kind: 'exec_end', outcome: 'ok', exit_code: 3 });
+    });
+    test('killed: nobody claims to know how its command ended', async () => {
+      const { code, stderr } = await gone('SIGKILL');
+      expect({ code, stderr }).toEqual({
+        code: 125,
+        stderr: expect.stringMatching(/: nobody knows how it ended\n {2}why: spawner_lost · ledger \d+/),
+      });
+      const last = records().at(-1);
+      expect(last).toMatchObject({ kind: 'exec_end', outcome: 'failed', reason: 'spawner_lost' });
+      expect(last).not.toHaveProperty('exit_code');
+    });
+  });
   test('without a spawner it says so, and releases nothing', async () => {
-    spawner.kill('SIGKILL');
-    await once(spawner, 'exit');
     const { code, stdout, stderr } = await warden('exec', '--route', 'token', '--', 'true');
     expect([code, stdout]).toEqual([125, '']);
     expect(stderr).toMatch(/why: spawner_unavailable/);
