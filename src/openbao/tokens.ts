@@ -66,8 +66,14 @@ export class Tokens implements TokenSource {
   async current(): Promise<HeldToken> {
     const held = this.#good();
     if (held !== null) return held;
-    if (this.#attempt !== null) await this.#attempt;
-    else if (this.#refused !== null ? await this.#materialsChanged() : this.#cancelTimer === null) await this.#logIn();
+    const underWay = this.#attempt;
+    if (underWay !== null) await underWay;
+    // An attempt that was under way may have begun before a file was mended; what did not pass is pausing by now.
+    if (this.#good() === null) {
+      const again =
+        this.#refused !== null ? await this.#materialsChanged() : underWay === null && this.#cancelTimer === null;
+      if (again) await this.#logIn();
+    }
     const now = this.#good();
     if (now !== null) return now;
     const fault = this.#fault;

@@ -212,8 +212,12 @@ describe('$ warden fetch, from a real OpenBao', () => {
     // A read that finds out and a look-up or two that make sure; not one for each request.
     expect(proxy.seen.slice(before).filter((line) => !line.includes('sys/health')).length).toBeLessThanOrEqual(9);
     const fault = 'OpenBao does not take the token: it is unknown, expired or revoked (permission denied)';
-    const status = json(await run('status --json', as('')));
-    expect((status.dependencies as { name: string }[]).find(({ name }) => name === 'openbao')).toMatchObject({
+    // A token that came less than ten seconds before is looked at again after a pause, which may still be under way.
+    const shown = async (): Promise<unknown> => {
+      const { dependencies } = json(await run('status --json', as('')));
+      return (dependencies as { name: string }[]).find(({ name }) => name === 'openbao');
+    };
+    await expect.poll(shown, { timeout: 20_000 }).toMatchObject({
       state: 'not_serving',
       detail: `OpenBao refuses the daemon's login by token_file: ${fault}`,
     });

@@ -186,6 +186,34 @@ describe('a login that is refused', () => {
     expect(double.seen.at(-1)).toBe('POST auth/approle/login');
   });
 
+  test('is tried again when its file changed while the login that is refused was under way', async () => {
+    const time = new HandTime();
+    const double = createOpenBaoDouble({ clock: time });
+    const { address, close } = await double.listen();
+    const { roleId, secretId } = await furnish(apiOf(address, double.state.rootToken));
+    await close();
+    const files = await secretFiles(cleanups, { roleId, secretId: 'wrong' });
+    let asked = 0;
+    const mended = async (): Promise<void> => {
+      asked += 1;
+      // The login is on its way with what the file said.
+      if (asked === 1) await files.write('secretId', secretId);
+    };
+    const { exchange, ...transport } = double.transport;
+    const client = createClient({
+      transport: { ...transport, exchange: (request) => mended().then(() => exchange(request)) },
+      basePath: '',
+      namespace: null,
+      acceptDoubles: true,
+    });
+    const login = { method: 'approle', mount: 'approle' } as const;
+    const paths = { role_id_file: files.path('roleId'), secret_id_file: files.path('secretId') };
+    const tokens = new Tokens({ login: createLogin({ ...login, ...paths }, client), client, clock: time });
+    cleanups.add(() => tokens.close());
+    expect((await tokens.current()).accessor).not.toBe('');
+    expect(asked).toBe(2);
+  });
+
   test('is tried again when somebody says so, once', async () => {
     const { tokens, asked } = await stand('100s', '1000s', { secretId: 'wrong' });
     await tokens.settled();
