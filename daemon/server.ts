@@ -42,9 +42,8 @@ export function createGrpcServer(
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
     'grpc.enable_channelz': 0,
-    // A peer that neither speaks nor answers a ping is cut off after a minute and a half.
-    'grpc.keepalive_time_ms': 60_000,
-    'grpc.keepalive_timeout_ms': 20_000,
+    // No keepalive: of a peer that is gone the kernel tells at once, and one that answers no ping is a job that somebody
+    // has stopped (Ctrl-Z) and will continue. What it may hold meanwhile the limits of its user bound.
     interceptors: [guardArrivals(deps)],
   });
   const reflection = reflectionHandlers(new Reflection(descriptors));

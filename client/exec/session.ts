@@ -13,10 +13,13 @@ import { EXEC } from '../exec-method.ts';
 import { inForeground } from './job-control.ts';
 import { terminalSize } from './request.ts';
 import { type Sink, sink, source } from './stdio.ts';
+import { OuterTerminal } from './terminal.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 /** Under way and not yet taken by the command: signals get past so little. */
 const MOST_UNTAKEN_BYTES = 128 * 1024;
+/** A job that runs on in the background is not told when it comes to the foreground. */
+const LOOK_MS = 200;
 /** What a program is sent to end it, or to tell it something; the command gets it in our stead. */
 const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGINT',
@@ -57,7 +60,8 @@ export async function runSession(
       } else if (message?.$case === 'ended' && started !== null) {
         await session?.flushed();
         return { started, ended: message.value };
-      } else await session?.show(message);
+      } else if (message?.$case === 'stopped') await session?.stop();
+      else await session?.show(message);
     }
   } finally {
     session?.close();
@@ -70,7 +74,8 @@ export async function runSession(
 /** While the command runs: what is typed goes to it, what it writes is shown, signals are handed on. */
 class RunningSession {
   readonly #call: DuplexCall<ExecRequest, ExecResponse>;
-  readonly #terminal: boolean;
+  /** Null: the command has none. */
+  readonly #terminal: OuterTerminal | null;
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #undo: (() => void)[] = [];
@@ -78,11 +83,15 @@ class RunningSession {
   /** Bytes of stdin that the command has not been said to have taken. */
   #untaken = 0;
   #sending = false;
+  /** With a terminal: ours has been given back, and we have stopped ourselves. */
+  #suspended = false;
+  /** With a terminal: it is somebody else's, until a look says otherwise. */
+  #looking: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(call: DuplexCall<ExecRequest, ExecResponse>, start: ExecStart) {
     this.#call = call;
-    this.#terminal = start.terminal !== undefined;
+    this.#terminal = start.terminal === undefined ? null : new OuterTerminal();
     // A command learns that nobody reads by this very signal.
     const onGone = (): void => this.#signal('SIGPIPE');
     this.#stdout = sink(1, onGone);
@@ -91,11 +100,15 @@ class RunningSession {
       if (name === 'SIGWINCH') this.#on(name, () => this.#resize());
       else this.#on(name, () => this.#signal(name));
     }
-    this.#on('SIGTSTP', () => void this.#suspend());
+    process.on('SIGTSTP', this.#suspend);
+    this.#undo.push(() => process.off('SIGTSTP', this.#suspend));
     this.#on('SIGCONT', () => this.#resume());
     this.#input = start.stdin ? source() : null;
-    if (this.#terminal) this.#raw(true);
-    this.#undo.push(() => this.#raw(false));
+    this.#undo.push(() => {
+      this.#lookNoMore();
+      this.#terminal?.restore();
+    });
+    this.#takeTerminal();
     process.once('exit', this.#restore);
     this.#read();
   }
@@ -162,7 +175,8 @@ class RunningSession {
   }
 
   #mayRead(): boolean {
-    return this.#terminal || !isatty(0) || inForeground();
+    if (this.#terminal !== null) return !this.#suspended && this.#looking === null;
+    return !isatty(0) || inForeground();
   }
 
   #signal(name: NodeJS.Signals): void {
@@ -170,28 +184,74 @@ class RunningSession {
   }
 
   #resize(): void {
-    if (this.#terminal) void this.#call.send({ message: { $case: 'resize', value: terminalSize() } });
+    if (this.#terminal !== null) void this.#call.send({ message: { $case: 'resize', value: terminalSize() } });
     else this.#signal('SIGWINCH');
   }
 
-  /** The command stops first, then this program: whoever waits for it sees a stopped job. */
-  async #suspend(): Promise<void> {
+  /**
+   * The command stops first, then this program: whoever waits for it sees a stopped job. With a terminal of its own the
+   * command puts that in order before, and may not want to stop at all: the daemon says when it has.
+   */
+  readonly #suspend = async (): Promise<void> => {
+    if (this.#terminal !== null) return this.#signal('SIGTSTP');
     await this.#call.send({ message: { $case: 'signal', value: 'SIGSTOP' } });
-    if (this.#terminal) this.#raw(false);
     process.kill(process.pid, 'SIGSTOP');
+  };
+
+  /**
+   * The command at its terminal has stopped: so does everything of the job that this program is in, as for Ctrl-Z at
+   * the terminal. Where nobody is there to continue it (no shell has started it) the kernel stops nobody, and the
+   * command goes on at once.
+   */
+  async stop(): Promise<void> {
+    if (this.#terminal === null || this.#suspended) return;
+    this.#suspended = true;
+    this.#lookNoMore();
+    this.#input?.pause();
+    await this.flushed();
+    this.#terminal.restore();
+    process.off('SIGTSTP', this.#suspend);
+    process.kill(0, 'SIGTSTP');
+    if (this.#closed) return;
+    process.on('SIGTSTP', this.#suspend);
+    // Whoever was stopped is told of SIGCONT in the next turn of the event loop.
+    for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#suspended) this.#resume();
   }
 
   #resume(): void {
-    if (this.#terminal) {
-      this.#raw(true);
-      this.#resize();
-    }
+    this.#suspended = false;
+    this.#takeTerminal();
+    this.#measure();
     this.#signal('SIGCONT');
     this.#readOn();
   }
 
-  #raw(on: boolean): void {
-    if (this.#terminal && process.stdin.isTTY) process.stdin.setRawMode(on);
+  /** Whoever was not in the foreground has not heard of a size that has changed. Node looks for this signal alone. */
+  #measure(): void {
+    if (this.#terminal !== null) process.emit('SIGWINCH', 'SIGWINCH');
+  }
+
+  /** Now, or as soon as it is ours to take. */
+  #takeTerminal(): void {
+    if (this.#terminal === null || this.#closed) return;
+    if (inForeground()) {
+      this.#lookNoMore();
+      this.#terminal.raw();
+    } else if (this.#looking === null) {
+      this.#input?.pause();
+      this.#looking = setInterval(() => {
+        if (!inForeground()) return;
+        this.#takeTerminal();
+        this.#measure();
+        this.#readOn();
+      }, LOOK_MS);
+    }
+  }
+
+  #lookNoMore(): void {
+    if (this.#looking !== null) clearInterval(this.#looking);
+    this.#looking = null;
   }
 }
 

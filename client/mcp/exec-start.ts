@@ -31,6 +31,7 @@ export function execStart(input: ExecArguments, token: Buffer, context: ToolCont
     noMask: false,
     noNetwork: input.no_network ?? false,
     terminal: undefined,
+    jobControl: false,
     stdin: input.stdin !== undefined,
     openbaoToken: token,
     ...askedBy(context, input),

@@ -1,5 +1,6 @@
 import type { Identity } from '../../src/access/become.ts';
 import type { CallerProcess, Limit } from './caller-process.ts';
+import { withJobControl } from './job-control.ts';
 
 /** util-linux's and coreutils' programs, absolute. */
 export interface Tools {
@@ -8,6 +9,9 @@ export interface Tools {
   readonly setsid: string;
   readonly unshare: string;
   readonly env: string;
+  readonly cat: string;
+  /** Null: commands at a terminal do without job control. */
+  readonly perl: string | null;
 }
 
 export interface ChainRequest {
@@ -18,8 +22,10 @@ export interface ChainRequest {
   readonly identity: Identity | null;
   readonly caller: CallerProcess;
   readonly terminal: boolean;
+  /** Descriptors of values, which what keeps its job control must not have. Null: without. */
+  readonly jobControl: Iterable<number> | null;
   readonly network: boolean;
-  /** What the C library takes out of a privileged program's environment, to be put back at the end. Never a value. */
+  /** What the programs on the way must not have in their environment, to be put back at the end. Never a value. */
   readonly restored: readonly (readonly [name: string, value: string])[];
 }
 
@@ -35,7 +41,7 @@ export interface OwnBounds {
 /**
  * The argv that turns a child of ours into the caller's command: each program does one thing and executes the next, in
  * the same process. The order matters: what needs privilege comes before they are given up, the parent-death signal
- * after it (the kernel forgets the signal when ids change), the controlling terminal last.
+ * after it (the kernel forgets the signal when ids change), the controlling terminal last, and what needs one.
  */
 export function chain(request: ChainRequest, tools: Tools, own: OwnBounds): readonly string[] {
   const { identity, caller, program } = request;
@@ -49,6 +55,9 @@ export function chain(request: ChainRequest, tools: Tools, own: OwnBounds): read
     'TERM',
     '--',
     ...(request.terminal ? [tools.setsid, '--ctty', '--'] : []),
+    ...(request.jobControl === null || tools.perl === null
+      ? []
+      : withJobControl(tools.perl, tools.cat, request.jobControl)),
     // A name with "=" in the program's place would be taken for a variable: the path is absolute, and none begins so.
     ...(request.restored.length === 0
       ? []

@@ -52,6 +52,7 @@ export async function findAs(
         files: new Map(),
         descriptors: new Map(),
         terminal: null,
+        jobControl: false,
         network: true,
         identity,
         caller,

@@ -8,9 +8,11 @@ import { native } from '../../src/unix/native.ts';
 import type { CallerProcess } from './caller-process.ts';
 import { runnerCalls } from './calls.ts';
 import { chain } from './chain.ts';
+import { LIFE_DESCRIPTOR, PERL_VARIABLES, takenFromPerl } from './job-control.ts';
 import { ownBounds } from './own-bounds.ts';
 import { takenFromSecure } from './secure-environment.ts';
-import { endWhatIsLeft, signalSession } from './session.ts';
+import { continues, endWhatIsLeft, signalSession } from './session.ts';
+import { watchStops } from './stops.ts';
 import { tools } from './tools.ts';
 import type { ValueFiles } from './value-files.ts';
 
@@ -27,6 +29,7 @@ export interface Launch {
   /** By number. */
   readonly descriptors: ReadonlyMap<number, Buffer>;
   readonly terminal: Terminal | null;
+  readonly jobControl: boolean;
   readonly network: boolean;
   /** Null: stay who we are. */
   readonly identity: Identity | null;
@@ -50,6 +53,8 @@ export interface Launched {
   /** Never rejects. Output may still be on its way. */
   readonly exit: Promise<CommandEnd>;
   signal(name: NodeJS.Signals): void;
+  /** With a terminal and job control: each time that it has stopped. */
+  onStop(stopped: () => void): void;
 }
 
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
@@ -70,7 +75,7 @@ export async function launch(request: Launch, valueFiles: ValueFiles): Promise<L
   };
   const files = request.files.size === 0 ? null : valueFiles.write(request.files, request.identity);
   try {
-    const { stdio, ends, feeds } = openAll(request, opened);
+    const { stdio, ends, feeds, life } = openAll(request, opened);
     const env = new Map(request.env);
     for (const [variable, path] of files?.paths ?? []) env.set(variable, { text: path, secret: false });
     const child = start(request, env, stdio);
@@ -82,11 +87,22 @@ export async function launch(request: Launch, valueFiles: ValueFiles): Promise<L
       feed(fd, value);
     }
     const terminal = request.terminal !== null;
+    let stopped = (): void => {};
+    const watch = life === null ? null : watchStops(pid, () => stopped());
     const exit = exitOf(child, pid, () => {
+      watch?.close();
+      if (life !== null) close(life);
       files?.remove();
       endWhatIsLeft(pid);
     });
-    return { pid, ends, exit, signal: (name) => signalSession(pid, terminal, name) };
+    const signal = (name: NodeJS.Signals): void => {
+      signalSession(pid, terminal, name);
+      if (continues(name)) watch?.continues();
+    };
+    const onStop = (listener: () => void): void => {
+      stopped = listener;
+    };
+    return { pid, ends, exit, signal, onStop };
   } catch (error) {
     files?.remove();
     for (const fd of [...opened]) close(fd);
@@ -98,6 +114,8 @@ interface Opened {
   readonly stdio: readonly (number | 'ignore')[];
   readonly ends: Ends;
   readonly feeds: readonly { readonly fd: number; readonly value: Buffer }[];
+  /** Held while the command runs; null without job control. */
+  readonly life: number | null;
 }
 
 function openAll(request: Launch, opened: Set<number>): Opened {
@@ -134,13 +152,17 @@ function openAll(request: Launch, opened: Set<number>): Opened {
     // As whom the command may open /dev/stdout again.
     for (const fd of [input.read, output.write, errors.write]) giveTo(request.identity, fd);
   }
-  for (const [number, value] of request.descriptors) {
+  /** A pipe from us to what it has at this number. */
+  const at = (number: number): number => {
     const { read, write } = pipe();
     while (stdio.length < number) stdio.push('ignore');
     stdio[number] = read;
-    feeds.push({ fd: write, value });
+    return write;
+  };
+  for (const [number, value] of request.descriptors) {
+    feeds.push({ fd: at(number), value });
   }
-  return { stdio, ends, feeds };
+  return { stdio, ends, feeds, life: hasJobControl(request) ? at(LIFE_DESCRIPTOR) : null };
 }
 
 function openTerminal({ columns, rows }: Terminal, keep: (fd: number) => number): { master: number; slave: number } {
@@ -160,7 +182,10 @@ function openTerminal({ columns, rows }: Terminal, keep: (fd: number) => number)
 
 function start(request: Launch, env: ReadonlyMap<string, EnvValue>, stdio: Opened['stdio']): ChildProcess {
   const { identity, terminal, network, caller, program, args } = request;
-  const taken = identity === null ? [] : [...env].filter(([name]) => takenFromSecure(name));
+  const jobControl = hasJobControl(request) ? request.descriptors.keys() : null;
+  const taken = [...env].filter(
+    ([name]) => (identity !== null && takenFromSecure(name)) || (jobControl !== null && takenFromPerl(name)),
+  );
   const secret = taken.find(([, value]) => value.secret);
   if (secret !== undefined) {
     throw new WardenError('route_unusable', `a value cannot be given in the variable ${secret[0]}`, {
@@ -169,12 +194,16 @@ function start(request: Launch, env: ReadonlyMap<string, EnvValue>, stdio: Opene
   }
   const restored = taken.map(([name, { text }]) => [name, text] as const);
   const [file = '', ...rest] = chain(
-    { program, args, identity, caller, terminal: terminal !== null, network, restored },
+    { program, args, identity, caller, terminal: terminal !== null, jobControl, network, restored },
     tools(),
     ownBounds(),
   );
   const variables: Record<string, string> = Object.create(null);
   for (const [name, { text }] of env) variables[name] = text;
+  if (jobControl !== null) {
+    for (const [name] of taken) if (takenFromPerl(name)) delete variables[name];
+    Object.assign(variables, PERL_VARIABLES);
+  }
   return inFamily(caller.umask, identity !== null, () =>
     spawn(file, rest, {
       cwd: caller.cwd,
@@ -205,6 +234,12 @@ function inFamily<T>(umask: number, privileged: boolean, fork: () => T): T {
     if (changes) process.setegid?.(ownGroup);
     process.umask(ownMask);
   }
+}
+
+/** A value in a variable that perl looks at can be given without perl alone. */
+function hasJobControl({ terminal, jobControl, env }: Launch): boolean {
+  const free = ![...env].some(([name, { secret }]) => secret && takenFromPerl(name));
+  return jobControl && terminal !== null && free && tools().perl !== null;
 }
 
 function isOurs(fd: number, ends: Ends): boolean {

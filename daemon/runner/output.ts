@@ -7,6 +7,8 @@ import { ReadStream } from 'node:tty';
 const CHUNK_BYTES = 256 * 1024;
 /** A command that has just filled so much writes on: what little is there next is left to grow for a moment. */
 const FLOOD_BYTES = 64 * 1024;
+/** More than a terminal holds. */
+const MOST_WAITING_BYTES = 128 * 1024;
 const FLOOD_MS = 5;
 const REST_MS = 1;
 
@@ -24,6 +26,7 @@ export class Output extends Readable {
   #wanted = false;
   #settling = false;
   #over = false;
+  #bytes = 0;
 
   constructor(fd: number, kind: 'pipe' | 'terminal') {
     super({ highWaterMark: CHUNK_BYTES });
@@ -55,6 +58,19 @@ export class Output extends Readable {
     this.#pull();
   }
 
+  /** How many bytes it gives in all for what was written until now: that is read first, whoever is slow to take it. */
+  writtenUntilNow(): number {
+    const buffer = Buffer.allocUnsafe(MOST_WAITING_BYTES);
+    for (let room = buffer.length; room > 0 && !this.#over; ) {
+      const length = this.#readNow(buffer.subarray(0, room));
+      if (length === 0) break;
+      room -= length;
+      this.#bytes += length;
+      this.push(Buffer.from(buffer.subarray(0, length)));
+    }
+    return this.#bytes;
+  }
+
   override _read(): void {
     if (this.#over) return;
     if (this.#settling) this.#pull();
@@ -80,6 +96,7 @@ export class Output extends Readable {
 
   /** A chunk that fills most of the buffer takes it along; a small one must not hold on to so much. */
   #taken(length: number): Buffer {
+    this.#bytes += length;
     const read = this.#buffer.subarray(0, length);
     if (length < CHUNK_BYTES / 2) return Buffer.from(read);
     this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
@@ -105,15 +122,15 @@ export class Output extends Readable {
   #pull(): void {
     let more = true;
     while (more && !this.#over) {
-      const length = this.#readNow();
+      const length = this.#readNow(this.#buffer);
       if (length === 0) this.#end();
       else more = this.push(this.#taken(length));
     }
   }
 
-  #readNow(): number {
+  #readNow(buffer: Buffer): number {
     try {
-      return readSync(this.#fd, this.#buffer, 0, CHUNK_BYTES, null);
+      return readSync(this.#fd, buffer, 0, buffer.length, null);
     } catch {
       return 0;
     }

@@ -40,12 +40,15 @@ export function createOwnChildRunner({ own, valueFiles }: OwnChildOptions): Comm
     async start(start: CommandStart) {
       const identity = whomToBecome(start.connection.caller, own);
       const caller = processOf(start.connection);
-      const { program, argv, terminal, network } = start;
+      const { program, argv, terminal, jobControl, network } = start;
       foundOrThrow(findProgram(program, '', caller.cwd), program);
       if (!network && identity === null) await mayLeaveNetwork(caller, valueFiles);
       const values = revealed(start);
       return runningCommand(
-        await launch({ program, args: argv.slice(1), ...values, terminal, network, identity, caller }, valueFiles),
+        await launch(
+          { program, args: argv.slice(1), ...values, terminal, jobControl, network, identity, caller },
+          valueFiles,
+        ),
       );
     },
   };
@@ -73,6 +76,7 @@ async function tryNamespace(caller: CallerProcess, valueFiles: ValueFiles): Prom
       files: new Map(),
       descriptors: new Map(),
       terminal: null,
+      jobControl: false,
       network: false,
       identity: null,
       caller,

@@ -15,10 +15,12 @@ export interface Started {
   /** Never rejects. Null: nobody is there any more to tell. */
   readonly exit: Promise<CommandEnd | null>;
   signal(name: NodeJS.Signals): void;
+  /** With a terminal: each time that it has stopped. */
+  onStop(stopped: () => void): void;
 }
 
 /** The streams of a command over our ends of it, and the end in its order: all output, then how it ended. */
-export function runningCommand({ pid, ends, exit, signal }: Started): RunningCommand {
+export function runningCommand({ pid, ends, exit, signal, onStop }: Started): RunningCommand {
   let ended = false;
   void exit.then(() => {
     ended = true;
@@ -26,7 +28,9 @@ export function runningCommand({ pid, ends, exit, signal }: Started): RunningCom
   const whileItRuns = (name: NodeJS.Signals): void => {
     if (!ended) signal(name);
   };
-  return ends.kind === 'terminal' ? onTerminal(pid, ends, exit, whileItRuns) : onPipes(pid, ends, exit, whileItRuns);
+  return ends.kind === 'terminal'
+    ? onTerminal(pid, ends, exit, whileItRuns, onStop)
+    : onPipes(pid, ends, exit, whileItRuns);
 }
 
 function onTerminal(
@@ -34,6 +38,7 @@ function onTerminal(
   { master, slave }: Extract<Ends, { kind: 'terminal' }>,
   exit: Started['exit'],
   signal: Started['signal'],
+  onStop: Started['onStop'],
 ): RunningCommand {
   const output = new Output(master, 'terminal');
   const input = new Input(output.socket, true);
@@ -53,6 +58,7 @@ function onTerminal(
       if (!output.destroyed && !output.readableEnded) runnerCalls().windowSize(slave, columns, rows);
     },
     signal,
+    onStop: (stopped) => onStop(() => stopped(output.writtenUntilNow())),
     ended,
   };
 }
@@ -77,7 +83,7 @@ function onPipes(
     clearTimeout(linger);
     return end;
   });
-  return { pid, stdin, stdout, stderr, resize: () => {}, signal, ended };
+  return { pid, stdin, stdout, stderr, resize: () => {}, signal, onStop: () => {}, ended };
 }
 
 /** Once everything was taken, or nobody wants it any more. */

@@ -16,6 +16,11 @@ export function signalSession(leader: number, terminal: boolean, name: NodeJS.Si
   else for (const group of new Set([leader, ...groupsOf(leader)])) end(group, name);
 }
 
+/** Whether a signal makes a stopped command go on. */
+export function continues(name: NodeJS.Signals): boolean {
+  return name === 'SIGCONT' || ENDING.has(name);
+}
+
 /** A stopped process does not see that it is to end before it goes on. */
 function end(group: number, name: NodeJS.Signals): void {
   send(group, name);
@@ -96,7 +101,7 @@ function processes(): readonly Process[] {
 }
 
 /** The fields after the program's name: state, parent, group, session, terminal, the terminal's foreground group. */
-function statOf(pid: number): readonly string[] | null {
+export function statOf(pid: number): readonly string[] | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return text.slice(text.lastIndexOf(')') + 2).split(' ');

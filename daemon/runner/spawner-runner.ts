@@ -40,8 +40,16 @@ export function createSpawnerRunner({ path, uid = 0 }: SpawnerOptions): CommandR
       }
     },
     async start(start: CommandStart) {
-      const { program, argv, terminal, network, connection, stdin } = start;
-      const ask = { kind: 'start' as const, program, args: argv.slice(1), ...revealed(start), terminal, network };
+      const { program, argv, terminal, jobControl, network, connection, stdin } = start;
+      const ask = {
+        kind: 'start' as const,
+        program,
+        args: argv.slice(1),
+        ...revealed(start),
+        terminal,
+        jobControl,
+        network,
+      };
       const dialogue = await Dialogue.begin(path, uid, connection, ask);
       try {
         const answer = await dialogue.next();
@@ -52,6 +60,9 @@ export function createSpawnerRunner({ path, uid = 0 }: SpawnerOptions): CommandR
           ends,
           exit: dialogue.ended(),
           signal: (name) => dialogue.order({ signal: name }),
+          onStop: (stopped) => {
+            dialogue.stopped = stopped;
+          },
         });
       } catch (error) {
         dialogue.close();
@@ -66,6 +77,9 @@ class Dialogue {
   readonly #socket: Socket;
   readonly #channel: number;
   readonly #lines: AsyncIterator<string>;
+
+  /** Called each time that the command has stopped. */
+  stopped: () => void = () => {};
 
   private constructor(socket: Socket, channel: number) {
     this.#socket = socket;
@@ -109,7 +123,11 @@ class Dialogue {
 
   /** How the command ended; null where the spawner was lost before it. Closes the connection. */
   async ended(): Promise<CommandEnd | null> {
-    const line = await this.#line();
+    let line = await this.#line();
+    while (line !== null && 'stopped' in line) {
+      this.stopped();
+      line = await this.#line();
+    }
     this.close();
     return line !== null && 'ended' in line ? line.ended : null;
   }

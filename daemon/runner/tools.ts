@@ -13,13 +13,19 @@ export function tools(): Tools {
     setsid: find('setsid'),
     unshare: find('unshare'),
     env: find('env'),
+    cat: find('cat'),
+    perl: look('perl'),
   };
   return found;
 }
 
+function look(name: string): string | null {
+  return TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find((candidate) => existsSync(candidate)) ?? null;
+}
+
 function find(name: string): string {
-  const path = TOOL_FOLDERS.map((folder) => `${folder}/${name}`).find((candidate) => existsSync(candidate));
-  if (path !== undefined) return path;
+  const path = look(name);
+  if (path !== null) return path;
   throw new WardenError('route_unusable', `commands cannot be started: ${name} is not in ${TOOL_FOLDERS.join(', ')}`, {
     hint: 'install util-linux and coreutils',
   });

@@ -20,6 +20,7 @@ export type Answer =
   | { readonly found: string }
   | { readonly started: { readonly pid: number; readonly kind: 'pipes' | 'terminal' } }
   | { readonly refused: { readonly code: ReasonCode; readonly message: string; readonly hint: string } }
+  | { readonly stopped: true }
   | { readonly ended: CommandEnd };
 
 export interface Order {
@@ -45,6 +46,7 @@ interface Head {
   readonly files: readonly (readonly [string, number])[];
   readonly descriptors: readonly (readonly [number, number])[];
   readonly terminal: Launch['terminal'];
+  readonly jobControl: boolean;
   readonly network: boolean;
 }
 
@@ -67,7 +69,7 @@ export function encodeAsk(ask: Ask): readonly Buffer[] {
 }
 
 function headOf(ask: Extract<Ask, { kind: 'start' }>, take: (value: Buffer) => number): Head {
-  const { program, args, terminal, network } = ask;
+  const { program, args, terminal, jobControl, network } = ask;
   return {
     kind: 'start',
     program,
@@ -77,6 +79,7 @@ function headOf(ask: Extract<Ask, { kind: 'start' }>, take: (value: Buffer) => n
     files: [...ask.files].map(([variable, value]) => [variable, take(value)]),
     descriptors: [...ask.descriptors].map(([number, value]) => [number, take(value)]),
     terminal,
+    jobControl,
     network,
   };
 }
@@ -127,6 +130,8 @@ export function decodeAsk(bytes: Buffer): Ask {
       list(head.descriptors).map((entry) => [descriptor(pair(entry)[0]), next(pair(entry)[1])] as const),
     ),
     terminal: head.terminal === null ? null : size(record(head.terminal)),
+    // A wardend of before knows nothing of it.
+    jobControl: head.jobControl === true,
     network: flag(head.network),
   };
   if (rest.length > 0) throw new Malformed('values that nobody named');

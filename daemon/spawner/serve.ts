@@ -114,6 +114,7 @@ async function obey(
   deps.log('started', { pid, uid: caller.uid, caller: caller.pid, terminal: ends.kind === 'terminal' });
   passEnds(launched, channel);
   answer(socket, { started: { pid, kind: ends.kind } });
+  launched.onStop(() => answer(socket, { stopped: true }));
   const ended = await follow(launched, socket, deps.stopping);
   deps.log('ended', { pid, ...ended });
   answer(socket, { ended });

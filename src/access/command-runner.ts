@@ -28,6 +28,8 @@ export interface CommandStart {
   readonly stdin: Secret | 'caller';
   /** Null: three pipes. */
   readonly terminal: Terminal | null;
+  /** With a terminal: Ctrl-Z may stop the command, since somebody hears of it and will continue it. */
+  readonly jobControl: boolean;
   /** False: an empty network namespace. */
   readonly network: boolean;
   /** As whom: uid, gid, supplementary groups, working folder, umask and limits are those of this live process. */
@@ -57,6 +59,11 @@ export interface RunningCommand {
    * its session. Does nothing once it has ended.
    */
   signal(name: NodeJS.Signals): void;
+  /**
+   * With a terminal: `stopped` is called each time that the command has stopped, with how many bytes `stdout` gives in
+   * all for what was written until then. SIGCONT continues it.
+   */
+  onStop(stopped: (written: number) => void): void;
   /**
    * Never rejects. Waits for `stdout` and `stderr` to be read to their end, or destroyed. Others that hold the pipes
    * still (what a command left in the background) may write for two seconds more, then are ended, too. Null: whoever

@@ -13,6 +13,7 @@ export interface StartInput {
   readonly pristine: boolean;
   readonly noNetwork: boolean;
   readonly terminal: Terminal | null;
+  readonly jobControl: boolean;
   readonly connection: CommandStart['connection'];
 }
 
@@ -49,7 +50,7 @@ export function commandStart(
       }
     }
   });
-  const { environment, additions, pristine, noNetwork, terminal, argv, connection } = input;
+  const { environment, additions, pristine, noNetwork, terminal, jobControl, argv, connection } = input;
   return {
     program,
     argv,
@@ -57,6 +58,7 @@ export function commandStart(
     deliveries,
     stdin,
     terminal,
+    jobControl: jobControl && terminal !== null,
     network: !noNetwork,
     connection,
   };

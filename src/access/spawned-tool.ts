@@ -39,6 +39,7 @@ export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner
           deliveries: [],
           stdin: Secret.fromString(''),
           terminal: null,
+          jobControl: false,
           network: true,
           connection,
         });

@@ -53,6 +53,8 @@ export type ExecEvent =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   /** So many bytes of stdin have been taken since this was last said. */
   | { readonly kind: 'stdin_taken'; readonly bytes: number }
+  /** The command has stopped, and all that it wrote before has been sent. */
+  | { readonly kind: 'stopped' }
   | { readonly kind: 'ended'; readonly ended: ExecEnded };
 
 /** The caller's side of one running command. A port: operations know this and nothing of gRPC. */

@@ -39,6 +39,7 @@ export interface ExecInput {
   readonly noNetwork: boolean;
   /** Null: three pipes. */
   readonly terminal: Terminal | null;
+  readonly jobControl: boolean;
   readonly stdin: boolean;
   /** The caller's own OpenBao token, for as long as the command runs; null: it has none. */
   readonly token: Secret | null;

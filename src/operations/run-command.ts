@@ -35,6 +35,7 @@ const KILL_AGAIN_MS = 200;
 const SETTLE_MS = 10;
 /** Of output in one message. */
 const CHUNK_BYTES = 256 * 1024;
+const NOTHING = new Uint8Array(0);
 /** Signals that reach a whole session: each is a look at every process of the machine. So many a second, the rest waits. */
 const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGHUP', 'SIGKILL']);
 const ENDING_PER_SECOND = 4;
@@ -111,6 +112,24 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
       if (output.length > 0) sending = sending.then(() => deliver(kind, output));
       return sending;
     };
+    let done = 0;
+    let stopsAt = Number.POSITIVE_INFINITY;
+    /** Whoever hears of a stop has seen all that came before it, what looked like the start of a value too. */
+    const tellStop = (): void => {
+      if (done < stopsAt) return;
+      stopsAt = Number.POSITIVE_INFINITY;
+      quiet();
+      void send(masker?.settle() ?? NOTHING);
+      sending = sending.then(tell);
+    };
+    const tell = (): Promise<void> =>
+      lost ? Promise.resolve() : peer.send({ kind: 'stopped' }).catch((error: unknown) => lose(asWardenError(error)));
+    if (kind === 'stdout') {
+      running.onStop((written) => {
+        stopsAt = written;
+        tellStop();
+      });
+    }
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         quiet();
@@ -119,6 +138,8 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
         if (wait > 0) await pause(wait, timers, signal);
         await send(masker === null ? chunk : await maskBetweenTurns(masker, chunk, options.monotonic));
         if (masker !== null) quiet = timers.after(SETTLE_MS, () => void send(masker.settle()));
+        done += chunk.length;
+        tellStop();
       }
     } catch {
       // A stream that breaks ends there: how the command ended says the rest.

@@ -74,6 +74,8 @@ function toMessage(event: ExecEvent, context: RequestContext): NonNullable<ExecR
       return { $case: event.kind, value: asBuffer(event.bytes) };
     case 'stdin_taken':
       return { $case: 'stdinTaken', value: event.bytes };
+    case 'stopped':
+      return { $case: 'stopped', value: {} };
     case 'ended':
       return { $case: 'ended', value: toExecEnded(event.ended) };
   }

@@ -134,6 +134,7 @@ const execStart = z.object({
   noMask: z.boolean(),
   noNetwork: z.boolean(),
   terminal: terminal.optional().transform((size) => size ?? null),
+  jobControl: z.boolean(),
   stdin: z.boolean(),
   openbaoToken,
   subject: line(256, 'subject'),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { constants, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CommandEnd, CommandRunner, CommandStart, RunningCommand } from '../../src/access/command-runner.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import type { CallerProcess, Callers, Ids } from '../runner/support.ts';
@@ -82,6 +82,7 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         deliveries: [],
         stdin: 'caller',
         terminal: null,
+        jobControl: false,
         network: true,
         connection: caller.connection,
         ...more,
@@ -253,6 +254,76 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
           const { stdout, end } = await start(['/usr/bin/seq', '1', '300'], { terminal: TERMINAL }).then(outcomeOf);
           expect([stdout.length, end.exitCode]).toEqual([1392, 0]);
         });
+      });
+    });
+
+    describe('a terminal with job control', () => {
+      const JOBS = { terminal: TERMINAL, jobControl: true };
+      test('a command that Ctrl-Z or it itself has stopped is told of, after all that it wrote, and goes on', async () => {
+        const command = await sh('stty -echo; echo on; read x; kill -TSTP $$; echo over; exit 6', JOBS);
+        const screen = new Screen(command);
+        const stops: number[] = [];
+        let stopped: () => void = () => {};
+        command.onStop((written) => {
+          stops.push(written);
+          stopped();
+        });
+        const nextStop = (): Promise<void> => new Promise((resolve) => (stopped = resolve));
+        await screen.shows(/on\r\n/);
+        for (const times of [1, 2]) {
+          const stop = nextStop();
+          command.stdin?.write('\x1a');
+          await stop;
+          command.signal('SIGCONT');
+          expect(stops).toHaveLength(times);
+        }
+        const stop = nextStop();
+        command.stdin?.write('\n');
+        await stop;
+        command.signal('SIGCONT');
+        const [shown] = await screen.shows(/(?:.|\r|\n)*over\r\n/);
+        // What it said before it stopped for the last time is all that came before what it said then.
+        expect(stops.at(-1)).toBe('on\r\n'.length + shown.length - 'over\r\n'.length);
+        expect(await endOf(command)).toEqual({ exitCode: 6, signal: null });
+      });
+      test('changes nothing of what a command has and how it ends', async () => {
+        const env = new Map<string, string | Secret>([
+          ['PATH', PATH],
+          ['npm_config_//host/:_token', 'odd name'],
+          ['PERL5OPT', '-Mno_such_module'],
+          ['PERL_BADLANG', '1'],
+          ['LC_ALL', 'no_SUCH'],
+          ['UMLAUT', 'grüße'],
+          ['TOKEN', Secret.fromString('s3cret')],
+        ]);
+        const { stdout } = await outcomeOf(await start(['/usr/bin/env', '-0'], { env, ...JOBS }));
+        const shown = stdout.toString().split('\0').slice(0, -1);
+        const wanted = [...env].map(([name, value]) => `${name}=${typeof value === 'string' ? value : 's3cret'}`);
+        expect(shown.sort()).toEqual(wanted.sort());
+        const given = [{ kind: 'fd' as const, descriptor: 12, value: Secret.fromString('value') }];
+        const look = `
+import os, subprocess, sys
+print(sorted(int(f) for f in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{f}')))
+print(open(12).read(), os.getpgrp() == os.getpid() == os.getsid(0), os.tcgetpgrp(0) == os.getpid())
+print([line for line in open('/proc/self/status') if line.startswith(('SigBlk', 'SigIgn')) and line.split()[1] not in ('0' * 16, '0000000001001000')])
+try: os.wait()
+except ChildProcessError: print('no child')
+os.kill(os.getpid(), 9)`;
+        const command = await start(['/usr/bin/python3', '-c', look], { deliveries: given, ...JOBS });
+        const { stdout: said, end } = await outcomeOf(command);
+        expect(said.toString().split('\r\n')).toEqual(['[0, 1, 2, 12]', 'value True True', '[]', 'no child', '']);
+        expect(end).toEqual({ exitCode: null, signal: 'SIGKILL' });
+      });
+      test('leaves nothing behind when the command has ended', async () => {
+        const command = await sh('exit 0', JOBS);
+        const session = `ps -o stat= -s ${command.pid} | grep -vc ^Z`;
+        await outcomeOf(command);
+        await vi.waitUntil(async () => (await house.callers.rootSays(session)).trim() === '0', 10_000);
+      });
+      test('a value in a variable that perl looks at is given all the same, without job control', async () => {
+        const env = new Map([['PERL5LIB', Secret.fromString('/s3cret')]]);
+        const { stdout } = await outcomeOf(await start(['/usr/bin/env', '-0'], { env, ...JOBS }));
+        expect(stdout.toString()).toBe('PERL5LIB=/s3cret\0');
       });
     });
 

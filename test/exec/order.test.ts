@@ -164,6 +164,7 @@ function stage(parts: Parts = {}) {
               stdout,
               stderr: new PassThrough().end(),
               resize() {},
+              onStop() {},
               signal(name: string) {
                 events.push(name);
                 signalled.push(name);
@@ -238,6 +239,7 @@ const input = (more: Partial<ExecInput> = {}): ExecInput => ({
   pristine: false,
   noMask: false,
   noNetwork: false,
+  jobControl: false,
   terminal: null,
   stdin: false,
   token: Secret.fromString('hvs.of-the-caller'),

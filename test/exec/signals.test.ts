@@ -34,6 +34,7 @@ async function signalled(orders: readonly NodeJS.Signals[]): Promise<number[]> {
     stdout,
     stderr,
     resize: () => {},
+    onStop: () => {},
     signal: () => {
       at.push(monotonic());
       if (at.length < orders.length) return;
@@ -96,6 +97,7 @@ test('a client that takes nothing holds up its command no longer than it may run
     stdout,
     stderr,
     resize: () => {},
+    onStop: () => {},
     signal: (name) => {
       signals.push(`${now} ${name}`);
       if (name !== 'SIGKILL') return;

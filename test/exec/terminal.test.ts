@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,6 +158,16 @@ describe('$ warden exec at a real terminal', () => {
       await sshd.close();
       host.remove();
     }
+  });
+
+  test('what is shown is what the command’s terminal shows, byte for byte', () => {
+    // A terminal whose other end writes down all that it gets.
+    const spawned = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)';
+    const command = ['sh', '-c', 'printf "one\\ntwo\\n"; stty -opost; printf "three\\nfour\\r\\n"; exit 8'];
+    const argv = [process.execPath, '--', builtPrograms().warden, 'exec', '--route', 'plain', '--', ...command];
+    const env = { PATH: process.env.PATH, WARDEN_SOCKET: daemon.socket, HOME: '/nonexistent', TERM: 'xterm' };
+    const { stdout, status } = spawnSync('python3', ['-c', spawned, ...argv], { env, encoding: 'latin1' });
+    expect({ stdout, status }).toEqual({ stdout: 'one\r\ntwo\r\nthree\nfour\r\n', status: 8 });
   });
 
   test('a refusal leaves the terminal alone', async () => {

@@ -15,6 +15,7 @@ const start: fc.Arbitrary<Ask> = fc.record({
   files: fc.array(fc.tuple(name, bytes)).map((entries) => new Map(entries)),
   descriptors: fc.array(fc.tuple(fc.integer({ min: 3, max: 63 }), bytes)).map((entries) => new Map(entries)),
   terminal: fc.option(fc.record({ columns: size, rows: size }), { nil: null }),
+  jobControl: fc.boolean(),
   network: fc.boolean(),
 });
 const find: fc.Arbitrary<Ask> = fc.record({ kind: fc.constant('find' as const), name: word, searchPath: word });

@@ -59,6 +59,7 @@ __attribute__((constructor)) void seen(void) {
       deliveries: [],
       stdin: 'caller',
       terminal: null,
+      jobControl: false,
       network: true,
       connection: caller.connection,
       ...more,
@@ -194,6 +195,7 @@ __attribute__((constructor)) void seen(void) {
           files: new Map(),
           descriptors: new Map(),
           terminal: null,
+          jobControl: false,
           network: true,
         }),
       ];
@@ -238,6 +240,7 @@ __attribute__((constructor)) void seen(void) {
     files: [],
     descriptors: [],
     terminal: null,
+    jobControl: false,
     network: true,
   };
 

@@ -179,6 +179,19 @@ routes:
       terminal.type('exit 4');
       await terminal.shows(/^code=4$/m);
 
+      terminal.type(`clear; env PS1='jobs> ' bash --norc --noprofile`);
+      await terminal.shows(/^jobs>$/m);
+      terminal.type(
+        `clear; $EXEC sh -c 'trap "echo went on; exit 7" CONT; echo "runs as $(id -u)"; while :; do sleep 0.05; done'`,
+      );
+      await terminal.shows(new RegExp(`^runs as ${CALLER.uid}$`, 'm'));
+      terminal.type('C-z', { enter: false });
+      await terminal.shows(/Stopped/);
+      terminal.type('clear; fg; echo "code=$?"');
+      await terminal.shows(/^went on\ncode=7$/m);
+      terminal.type('exit');
+      await terminal.shows(/[#$]$/m);
+
       terminal.type(
         `clear; $EXEC sudo -k --preserve-env=TOKEN -p 'word of %u: ' sh -c 'id -u; echo "root sees $TOKEN"; exit 6'; echo "sudo=$?"`,
       );

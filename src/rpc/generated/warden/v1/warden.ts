@@ -203,6 +203,11 @@ export interface ExecStart {
   idToken: string;
   reason: string;
   ticket: string;
+  /**
+   * With a terminal: Ctrl-Z may stop the command. Whoever says so hears `stopped`, gives its own terminal back, and sends
+   * the signal SIGCONT when the command is to go on.
+   */
+  jobControl: boolean;
 }
 
 /** `NAME=warden://route/field` of an env file. */
@@ -227,6 +232,9 @@ export interface TerminalSize {
 export interface ExecStdinEnd {
 }
 
+export interface ExecStopped {
+}
+
 export interface ExecResponse {
   message:
     | //
@@ -245,6 +253,9 @@ export interface ExecResponse {
      * them under way gets its signals through however little the command reads.
      */
     { $case: "stdinTaken"; value: number }
+    | //
+    /** The command has stopped; all that it wrote before has been sent. */
+    { $case: "stopped"; value: ExecStopped }
     | undefined;
 }
 
@@ -1998,6 +2009,7 @@ function createBaseExecStart(): ExecStart {
     idToken: "",
     reason: "",
     ticket: "",
+    jobControl: false,
   };
 }
 
@@ -2050,6 +2062,9 @@ export const ExecStart: MessageFns<ExecStart> = {
     }
     if (message.ticket !== "") {
       writer.uint32(130).string(message.ticket);
+    }
+    if (message.jobControl !== false) {
+      writer.uint32(136).bool(message.jobControl);
     }
     return writer;
   },
@@ -2195,6 +2210,14 @@ export const ExecStart: MessageFns<ExecStart> = {
             message.ticket = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.jobControl = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2230,6 +2253,7 @@ export const ExecStart: MessageFns<ExecStart> = {
     message.idToken = object.idToken ?? "";
     message.reason = object.reason ?? "";
     message.ticket = object.ticket ?? "";
+    message.jobControl = object.jobControl ?? false;
     return message;
   },
 };
@@ -2490,6 +2514,49 @@ export const ExecStdinEnd: MessageFns<ExecStdinEnd> = {
   },
 };
 
+function createBaseExecStopped(): ExecStopped {
+  return {};
+}
+
+export const ExecStopped: MessageFns<ExecStopped> = {
+  encode(_: ExecStopped, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecStopped {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecStopped();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecStopped>): ExecStopped {
+    return ExecStopped.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ExecStopped>): ExecStopped {
+    const message = createBaseExecStopped();
+    return message;
+  },
+};
+
 function createBaseExecResponse(): ExecResponse {
   return { message: undefined };
 }
@@ -2511,6 +2578,9 @@ export const ExecResponse: MessageFns<ExecResponse> = {
         break;
       case "stdinTaken":
         writer.uint32(40).uint32(message.message.value);
+        break;
+      case "stopped":
+        ExecStopped.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -2569,6 +2639,14 @@ export const ExecResponse: MessageFns<ExecResponse> = {
             message.message = { $case: "stdinTaken", value: reader.uint32() };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "stopped", value: ExecStopped.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2614,6 +2692,12 @@ export const ExecResponse: MessageFns<ExecResponse> = {
       case "stdinTaken": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "stdinTaken", value: object.message.value };
+        }
+        break;
+      }
+      case "stopped": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "stopped", value: ExecStopped.fromPartial(object.message.value) };
         }
         break;
       }
