@@ -2,9 +2,10 @@ import { readSync } from 'node:fs';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { Readable } from 'node:stream';
 import { ReadStream } from 'node:tty';
+import { MOST_HELD_BYTES } from '../../src/access/command-runner.ts';
 
-/** As much as the pipe holds: each chunk costs the same some tens of microseconds, however large. */
-const CHUNK_BYTES = 256 * 1024;
+/** Each chunk costs the same some tens of microseconds, however large; twice as much is hardly faster and held twice. */
+const CHUNK_BYTES = MOST_HELD_BYTES;
 /** A command that has just filled so much writes on: what little is there next is left to grow for a moment. */
 const FLOOD_BYTES = 64 * 1024;
 /** More than a terminal holds. */
@@ -29,7 +30,8 @@ export class Output extends Readable {
   #bytes = 0;
 
   constructor(fd: number, kind: 'pipe' | 'terminal') {
-    super({ highWaterMark: CHUNK_BYTES });
+    // Nothing more is read while anything waits to be taken: of one stream no more is held than one read.
+    super({ highWaterMark: 1 });
     this.#fd = fd;
     // Every read is handed over at once: what a socket has buffered is lost when it meets an error.
     const onread = {

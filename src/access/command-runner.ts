@@ -44,11 +44,17 @@ export interface CommandEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Of each of a command's streams. */
+export const MOST_HELD_BYTES = 128 * 1024;
+
 export interface RunningCommand {
   readonly pid: number;
   /** Null where a value is its stdin. With a terminal: what is typed. Back-pressure is the stream's own. */
   readonly stdin: Writable | null;
-  /** With a terminal: all that is shown. It ends before `ended` resolves: all output arrives before the exit code. */
+  /**
+   * With a terminal: all that is shown. It ends before `ended` resolves: all output arrives before the exit code. Holds
+   * at most MOST_HELD_BYTES that nobody has taken, and where a command has stopped what its terminal held then.
+   */
   readonly stdout: Readable;
   /** Null with a terminal. */
   readonly stderr: Readable | null;

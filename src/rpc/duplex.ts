@@ -7,7 +7,7 @@ import { anyOf } from './any-of.ts';
 
 /** How many messages a client that reads slowly has waiting in memory, and how many bytes of content. */
 const MOST_UNREAD = 8;
-const MOST_UNREAD_BYTES = 512 * 1024;
+const MOST_UNREAD_BYTES = 256 * 1024;
 /** How long the first message may take to arrive. */
 const FIRST_WITHIN_MS = 10_000;
 
