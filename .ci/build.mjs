@@ -15,9 +15,12 @@ const common = {
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'none',
+  // White space costs start-up and memory; names stay, for stack traces.
+  minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: 'warning',
-  // Native or WebAssembly parts, and pino's worker files, are found in node_modules at run time.
-  external: ['koffi', '@cedar-policy/cedar-wasm', 'pino', 'prom-client', '@opentelemetry/*'],
+  // Native or WebAssembly parts, and what few need, are found in node_modules at run time.
+  external: ['koffi', '@cedar-policy/cedar-wasm', '@grpc/proto-loader', 'prom-client', '@opentelemetry/*'],
   loader: { '.binpb': 'binary' },
   define: { 'process.env.WARDEN_BUNDLED': '"1"' },
 };
@@ -62,9 +65,6 @@ const client = {
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
-  // White space costs start-up too; names stay, for stack traces.
-  minifyWhitespace: true,
-  minifySyntax: true,
   // import() of a part becomes require(): the ESM loader is not worth its start-up here.
   supported: { 'dynamic-import': false },
   // Where a bundle looks for what is not in it (koffi).

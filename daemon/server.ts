@@ -12,7 +12,7 @@ import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection
 import { ServerReflectionDefinition as ReflectionAlpha } from '../src/rpc/generated/grpc/reflection/v1alpha/reflection.ts';
 import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Health, healthHandlers } from '../src/rpc/health.ts';
-import { Reflection, reflectionHandlers } from '../src/rpc/reflection.ts';
+import { reflectionHandlers } from '../src/rpc/reflection.ts';
 import { type ServiceHost, wardenHandlers } from '../src/rpc/service.ts';
 import { attest, isOwnConnection } from './attest.ts';
 import type { Log } from './log.ts';
@@ -46,7 +46,7 @@ export function createGrpcServer(
     // has stopped (Ctrl-Z) and will continue. What it may hold meanwhile the limits of its user bound.
     interceptors: [guardArrivals(deps)],
   });
-  const reflection = reflectionHandlers(new Reflection(descriptors));
+  const reflection = reflectionHandlers(descriptors);
   const add = (service: GeneratedService, handlers: Parameters<Server['addService']>[1]): void =>
     server.addService(toServiceDefinition(service), handlers);
   const exec = { ...WardenDefinition.methods.exec, responseType: execAnswers };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { WardenError } from '../kernel/errors.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
 import { Secret } from '../kernel/secret.ts';

@@ -28,7 +28,7 @@ export function workerParser(options: WorkerParserOptions = {}): ConfigParser {
   const {
     url = new URL('./config-worker.mjs', import.meta.url),
     timeoutMs = 120_000,
-    idleMs = 10_000,
+    idleMs = 1_000,
     heapMiB = 1024,
   } = options;
   let worker: Worker | null = null;

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Dispatcher, errors } from 'undici';
+import type { Dispatcher } from 'undici';
 import { WardenError } from '../kernel/errors.ts';
 import { codeOf, connectFault } from './connector.ts';
 import { HttpFault, type Party } from './party.ts';
@@ -29,16 +29,18 @@ export function single(headers: IncomingHttpHeaders, name: string): string | nul
 /** What went wrong before an answer was there. Anything unknown stays what it is: it must open nothing. */
 export function faultOf(error: unknown, party: Party): unknown {
   if (error instanceof HttpFault || error instanceof WardenError) return error;
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+  const code = codeOf(error);
+  // By name and code: the classes would load undici where nobody speaks HTTP.
+  if ((error as { name?: unknown } | null)?.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return party.fault('answer', 'the answer is not HTTP');
   }
-  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) {
+  if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
     return party.fault('overloaded', 'this client is closed');
   }
   const system = (error as { syscall?: unknown } | null)?.syscall !== undefined;
-  if (system || RESETS.has(codeOf(error)) || codeOf(error).startsWith('ERR_SSL')) return connectFault(error, party);
+  if (system || RESETS.has(code) || code.startsWith('ERR_SSL')) return connectFault(error, party);
   // Whatever else undici holds against an answer: lengths that contradict each other, say.
-  if (error instanceof errors.UndiciError) return party.fault('answer', `the answer is not HTTP (${error.code})`);
+  if (code.startsWith('UND_ERR')) return party.fault('answer', `the answer is not HTTP (${code})`);
   return error;
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Client, type Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import { WardenError } from '../kernel/errors.ts';
 import { faultOf, RESETS, readBody } from './answer.ts';
 import { type ConnectorOptions, codeOf, createConnector } from './connector.ts';
@@ -58,6 +58,7 @@ export class Pool {
   readonly #lanes: Client[] = [];
   #retries = 0;
   #closing: Promise<void> | null = null;
+  #closed = false;
 
   constructor(options: PoolOptions) {
     const { concurrency, queue } = options.limits;
@@ -80,7 +81,7 @@ export class Pool {
       const slot = await this.#slots.acquire(signal);
       queuedMs = performance.now() - begun;
       try {
-        return await this.#call(request, this.#lane(slot), signal);
+        return await this.#call(request, await this.#lane(slot), signal);
       } finally {
         this.#slots.release(slot);
       }
@@ -91,8 +92,8 @@ export class Pool {
   aside(request: PoolRequest): Promise<PoolAnswer> {
     const { timeoutMs, limits } = this.#options;
     const ends: Ends = { late: () => this.#late(), gone: this.#gone };
-    return withDeadline(timeoutMs, request.signal, ends, (signal) =>
-      this.#call(request, this.#lane(limits.concurrency), signal),
+    return withDeadline(timeoutMs, request.signal, ends, async (signal) =>
+      this.#call(request, await this.#lane(limits.concurrency), signal),
     );
   }
 
@@ -104,9 +105,8 @@ export class Pool {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#slots.idle();
-      // A lane that was never used is made here, so that nothing can be sent on it afterwards.
-      const count = this.#options.limits.concurrency + 1;
-      await Promise.all(Array.from({ length: count }, (_, index) => this.#lane(index).close()));
+      this.#closed = true;
+      await Promise.all(this.#lanes.map((lane) => lane.close()));
     })();
     return this.#closing;
   }
@@ -147,7 +147,12 @@ export class Pool {
     throw fault;
   }
 
-  #lane(index: number): Client {
+  async #lane(index: number): Promise<Client> {
+    const open = this.#lanes[index];
+    if (open !== undefined) return open;
+    // The library is large: a daemon that speaks HTTP with nobody never loads it.
+    const { Client } = await import('undici');
+    if (this.#closed) throw this.#options.party.fault('overloaded', 'this client is closed');
     this.#lanes[index] ??= new Client(this.#options.endpoint.origin, {
       pipelining: 1,
       // The deadline of the call covers these.

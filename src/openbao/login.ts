@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CredentialFile } from '../http/credential-file.ts';
 import { privatePem, publicPem } from '../http/pem.ts';
 import type { Secret } from '../kernel/secret.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Secret } from '../kernel/secret.ts';
 import type { StoreFacts } from '../posture/live.ts';
 import { parseJson } from './answer.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PolicyFault } from './decision-point.ts';
 import type { HttpClient } from './http-client.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Decision, DecisionIdSource, PolicyQuestion } from './decision.ts';
 import { type DecisionPoint, PolicyFault } from './decision-point.ts';
 import type { HttpClient } from './http-client.ts';

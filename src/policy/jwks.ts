@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
-import { Agent } from 'undici';
-import { z } from 'zod';
+import type { Agent } from 'undici';
+import * as z from 'zod';
 import { CheckedFile } from '../http/checked-file.ts';
 import { withDeadline } from '../http/deadline.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -50,7 +50,11 @@ export function fileKeys(path: string): KeySource {
 /** Keys from `policy.claims.jwks_uri`: https, or http on this machine. @throws WardenError config_invalid */
 export function remoteKeys(uri: string, clock: Pick<Clock, 'monotonic'>): KeySource {
   const url = checkUri(uri);
-  const agent = new Agent({ connections: 1, pipelining: 1, connect: { timeout: FETCH_TIMEOUT_MS } });
+  const open = async (): Promise<Agent> => {
+    const { Agent } = await import('undici');
+    return new Agent({ connections: 1, pipelining: 1, connect: { timeout: FETCH_TIMEOUT_MS } });
+  };
+  let agent: Promise<Agent> | null = null;
   let current: { keys: JWTVerifyGetKey; fetchedAt: number } | null = null;
   let failedAt: number | null = null;
   let pending: Promise<JWTVerifyGetKey> | null = null;
@@ -60,6 +64,7 @@ export function remoteKeys(uri: string, clock: Pick<Clock, 'monotonic'>): KeySou
     if (failedAt !== null && clock.monotonic() - failedAt < FAILURE_COOLDOWN_MS) {
       return Promise.reject(unavailable('the keys of the token issuer could not be fetched a moment ago'));
     }
+    agent ??= open();
     pending ??= fetchKeys(agent, url)
       .then(
         (keys) => {
@@ -91,15 +96,15 @@ export function remoteKeys(uri: string, clock: Pick<Clock, 'monotonic'>): KeySou
         return (await refresh())(header, token);
       }
     },
-    close: () => agent.close(),
+    close: async () => (await agent)?.close(),
   };
 }
 
-async function fetchKeys(agent: Agent, url: URL): Promise<JWTVerifyGetKey> {
+async function fetchKeys(agent: Promise<Agent>, url: URL): Promise<JWTVerifyGetKey> {
   const late = (): Error => unavailable('the keys of the token issuer did not come in time');
   try {
     return await withDeadline(FETCH_TIMEOUT_MS, undefined, { late, gone: cancelled }, async (signal) => {
-      const { statusCode, body } = await agent.request({
+      const { statusCode, body } = await (await agent).request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method: 'GET',

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MATURITIES, type Maturity } from '../kernel/posture.ts';
 
 /** Half a surrogate pair turns into U+FFFD on its way into WebAssembly, where two different names would meet. */

@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WardenError } from '../kernel/errors.ts';
 import { checkRequestSchema } from '../policy/policy-question.ts';
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Variable } from '../access/command-environment.ts';
 import type { Terminal } from '../access/command-runner.ts';
 import { WardenError } from '../kernel/errors.ts';

@@ -82,9 +82,13 @@ function failure(errorCode: number, errorMessage: string): Answer {
   return { $case: 'errorResponse', value: { errorCode, errorMessage } };
 }
 
-export function reflectionHandlers(reflection: Reflection): UntypedServiceImplementation {
+/** Reads the descriptor set when somebody asks for the first time, which takes as long as the rest of a start. */
+export function reflectionHandlers(descriptorSet: Uint8Array): UntypedServiceImplementation {
+  let made: Reflection | null = null;
   return {
     ServerReflectionInfo(call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>) {
+      made ??= new Reflection(descriptorSet);
+      const reflection = made;
       call.on('data', (request: ServerReflectionRequest) => {
         if (!call.write(reflection.answer(request))) {
           call.pause();

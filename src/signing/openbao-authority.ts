@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActorType } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import type { Correlation } from '../kernel/trace.ts';

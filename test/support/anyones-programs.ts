@@ -7,7 +7,7 @@ import { type Built, builtPrograms } from './built.ts';
 const nodeModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 /** What .ci/build.mjs leaves out of the bundles. */
-const NOT_BUNDLED = ['koffi', '@cedar-policy/cedar-wasm', 'pino'];
+const NOT_BUNDLED = ['koffi', '@cedar-policy/cedar-wasm'];
 
 export interface AnyonesPrograms extends Built {
   readonly folder: string;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Secret } from '../../kernel/secret.ts';
 import type { OpenBaoClient, OpenBaoRequest } from '../client.ts';
 import { OpenBaoFault } from '../fault.ts';
