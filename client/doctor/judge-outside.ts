@@ -98,7 +98,15 @@ export function judgeStore(facts: StoreFacts): Check[] {
   const checks: Check[] = [];
   if (health.fault !== null) checks.push(finding('openbao', `${address}: ${health.fault.message}`, health.fault.hint));
   else checks.push(ok('openbao', `${address} is unsealed and active, in ${Math.round(health.ms)} ms`));
-  if (tier !== null && tier !== posture)
+  if (tier === null)
+    checks.push(
+      finding(
+        'openbao.tier',
+        'openbao.tier is not said: fetch and exec are refused',
+        `where ${address} is the store of this posture, say tier: ${posture} under openbao: in warden.yaml`,
+      ),
+    );
+  else if (tier !== posture)
     checks.push(
       finding(
         'openbao.tier',

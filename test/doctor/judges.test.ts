@@ -340,6 +340,7 @@ describe('OpenBao', () => {
     ['is not configured', { configured: false }, ['openbao off']],
     ['is a double', { health: null }, ['openbao off']],
     ['is sealed', { health: { ms: 1, fault }, token: null }, ['openbao finding', 'openbao.login ok']],
+    ['says no tier', { tier: null, token: null }, ['openbao ok', 'openbao.tier finding', 'openbao.login ok']],
     ['is of another tier', { tier: 'test', token: null }, ['openbao ok', 'openbao.tier finding', 'openbao.login ok']],
     [
       'has a credential that others read',
