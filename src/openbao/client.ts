@@ -153,8 +153,9 @@ function failure(
   const errors = readErrors(json);
   const envelope = errors === null && typeof (json as { request_id?: unknown } | null)?.request_id === 'string';
   const wait = retryAfterMs(headers);
-  return judgeFailure(status, errors, envelope, {
+  const details = {
     said: safeText((errors ?? []).join('; '), token, body),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
-  });
+  };
+  return judgeFailure(status, errors, envelope, details, token === null);
 }

@@ -5,13 +5,14 @@ import { OpenBaoFault, type OpenBaoFaultDetails } from './fault.ts';
 /**
  * Which fault an answer is that is neither 200 nor 204. The status alone does not tell: 403 means two things,
  * 404 five, 429 three. `errors` is the list in the body, null where the body is none of OpenBao's error bodies;
- * `envelope` says that it is a whole answer nonetheless.
+ * `envelope` says that it is a whole answer nonetheless, `anonymous` that the request carried no token to blame.
  */
 export function judgeFailure(
   status: number,
   errors: readonly string[] | null,
   envelope: boolean,
   details: OpenBaoFaultDetails,
+  anonymous = false,
 ): OpenBaoFault {
   const fault = (kind: OpenBaoFault['kind'], message: string): OpenBaoFault =>
     new OpenBaoFault(kind, message, { ...details, status });
@@ -19,6 +20,8 @@ export function judgeFailure(
   if (status >= 300 && status < 400) return fault('standby', 'another node of OpenBao leads, and this one redirects');
   switch (status) {
     case 403:
+      // A login that is refused: by Kubernetes' review of the token, say.
+      if (anonymous && errors !== null) return fault('rejected', 'OpenBao rejected the request');
       // A token that is not good is told so in two plain words; a policy's no comes as a list of errors.
       return errors?.length === 1 && errors[0] === 'permission denied'
         ? fault('token_invalid', 'OpenBao does not take the token: it is unknown, expired or revoked')

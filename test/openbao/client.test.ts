@@ -260,10 +260,21 @@ describe('a failure has a kind of its own', () => {
   test.each(FAULTS)('%s', async (_name, behave, kind, message) => {
     const server = await serve(behave);
     const client = open(server.address, { timeoutMs: kind === 'timeout' ? 200 : 10_000 });
-    const fault = await faultOf(client.call({ method: 'POST', path: 'a/b', token: null, body: {} }));
+    const token = Secret.fromString('s.of-this-test');
+    const fault = await faultOf(client.call({ method: 'POST', path: 'a/b', token, body: {} }));
     expect([fault.kind, fault.message]).toEqual([kind, expect.stringMatching(message)]);
     // Neither a signature nor a lease nor a login is ever asked for twice.
     expect(server.requests.length).toBe(1);
+  });
+
+  test.each([
+    ['in the two words of a bad token', 'permission denied'],
+    ['in a sentence', 'service account name not authorized'],
+  ])('403 for a login blames no token, since none was sent: %s', async (_name, text) => {
+    const server = await serve(json(errors(text), 403));
+    const login = { method: 'POST', path: 'auth/kubernetes/login', token: null, body: {} } as const;
+    const fault = await faultOf(open(server.address).call(login));
+    expect([fault.kind, fault.message, fault.said]).toEqual(['rejected', 'OpenBao rejected the request', text]);
   });
 
   test('nobody listens', async () => {

@@ -107,25 +107,6 @@ describe.each(['real', 'double'])('a login by JWT (%s)', (which) => {
   });
 });
 
-// There is no cluster here: Kubernetes' token review is met by the double alone.
-test('a login by a service account of Kubernetes (double only) takes a token that all in the pod can read', async () => {
-  const api = apis.double;
-  if (api === undefined) throw new Error('no double');
-  await api.ok('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
-  await api.ok('POST', 'auth/kubernetes/config', { pem_keys: [pem] });
-  await api.ok('POST', 'auth/kubernetes/role/warden', { token_policies: ['default'], token_ttl: '1h' });
-  const files = await secretFiles(cleanups, { jwt: await token() });
-  await chmod(files.path('jwt'), 0o644);
-  const login: LoginSettings = {
-    method: 'kubernetes',
-    mount: 'kubernetes',
-    role: 'warden',
-    jwt_file: files.path('jwt'),
-  };
-  const { tokens } = openTestSession(cleanups, { address: api.address, login });
-  expect((await tokens.current()).accessor).not.toBe('');
-});
-
 test('a token file that others can read is no token file', async () => {
   const api = apis.real;
   if (api === undefined) throw new Error('no server');

@@ -79,15 +79,14 @@ export class AppRoleMethod implements AuthMethod {
   }
 }
 
-/** JWT, and Kubernetes, whose service account tokens are JWTs too. */
+/** JWTs, by the keys that the configuration names. */
 export class JwtMethod implements AuthMethod {
-  readonly type: 'jwt' | 'kubernetes';
+  readonly type = 'jwt';
   readonly #roles = new Map<string, Body>();
   readonly #tokens: DoubleTokens;
   #config: Body | null = null;
 
-  constructor(type: 'jwt' | 'kubernetes', tokens: DoubleTokens) {
-    this.type = type;
+  constructor(tokens: DoubleTokens) {
     this.#tokens = tokens;
   }
 
@@ -113,14 +112,10 @@ export class JwtMethod implements AuthMethod {
     if (config === null) return failed(400, 'could not load configuration');
     const role = this.#roles.get(text(body.role));
     if (text(body.role) === '') return failed(400, 'missing role');
-    if (role === undefined)
-      return failed(
-        400,
-        this.type === 'jwt' ? `role "${text(body.role)}" could not be found` : `invalid role name "${text(body.role)}"`,
-      );
+    if (role === undefined) return failed(400, `role "${text(body.role)}" could not be found`);
     if (text(body.jwt) === '') return failed(400, 'missing token');
     try {
-      const [pem = ''] = names(this.type === 'jwt' ? config.jwt_validation_pubkeys : config.pem_keys);
+      const [pem = ''] = names(config.jwt_validation_pubkeys);
       const key = await importSPKI(pem, 'ES256');
       const { payload } = await jwtVerify(text(body.jwt), key, {
         ...(text(config.bound_issuer) === '' ? {} : { issuer: text(config.bound_issuer) }),
@@ -130,17 +125,18 @@ export class JwtMethod implements AuthMethod {
         return failed(400, 'error validating token: invalid subject (sub) claim');
       }
       return granted(this.#tokens, role, {
-        displayName: `${this.type}-${payload.sub ?? ''}`,
+        displayName: `jwt-${payload.sub ?? ''}`,
         meta: { role: text(body.role) },
-        mount: this.type,
+        mount: 'jwt',
       });
     } catch {
-      return this.type === 'jwt' ? failed(400, 'error validating token') : failed(403, 'permission denied');
+      return failed(400, 'error validating token');
     }
   }
 }
 
-function granted(
+/** A token for who passed, as the role says. */
+export function granted(
   tokens: DoubleTokens,
   role: Body,
   { displayName, meta, mount }: { displayName: string; meta: Readonly<Record<string, string>>; mount: string },

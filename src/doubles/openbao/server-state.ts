@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { CertificateAuthority } from '../../signing/certificate-authority.ts';
 import { capabilitiesOf, type Rule } from './acl.ts';
 import { AppRoleMethod, type AuthMethod, JwtMethod } from './auth-methods.ts';
+import { KubernetesMethod } from './kubernetes-method.ts';
 import { KvEngine } from './kv-engine.ts';
 import { randomId } from './reply.ts';
 import { SshEngine } from './ssh-engine.ts';
@@ -68,7 +69,8 @@ export class ServerState {
   }
 
   enable(path: string, type: 'approle' | 'jwt' | 'kubernetes'): void {
-    const method = type === 'approle' ? new AppRoleMethod(this.tokens) : new JwtMethod(type, this.tokens);
+    const methods = { approle: AppRoleMethod, jwt: JwtMethod, kubernetes: KubernetesMethod };
+    const method = new methods[type](this.tokens);
     this.auths.set(path, { method, accessor: randomId(), uuid: randomUUID() });
   }
 
