@@ -1,6 +1,6 @@
 import type { Masker } from './masker.ts';
 
-const PIECE_BYTES = 16 * 1024;
+const PIECE_BYTES = 4 * 1024;
 const TURN_MS = 5;
 
 /** As `Masker.push`. Hostile output can make masking slow: after a while the event loop gets its turn for all others. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { execStream, execTrue } from './exec.ts';
 import { fairness } from './fairness.ts';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
-import { maskThroughput } from './masking.ts';
+import { maskThroughput, maskThroughputPem } from './masking.ts';
 import { fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
 import { certsOverSshKeygen, latencyOverEcho, manyActors, throughputOverEcho } from './signing.ts';
 import { coldStart, idleRss, wardenSignWall } from './startup.ts';
@@ -26,6 +26,7 @@ const ALL = [
   execTrue,
   execStream,
   maskThroughput,
+  maskThroughputPem,
   coldStart,
   idleRss,
   fairness,

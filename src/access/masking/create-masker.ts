@@ -14,8 +14,8 @@ export interface Mask {
 
 /** Reads the values once, which takes some milliseconds, and more for values of many kilobytes. They may be disposed of afterwards. */
 export function prepareMask(values: readonly MaskedValue[]): Mask {
-  const { patterns, tooShort } = patternsOf(values);
-  const automaton = new Automaton(patterns);
+  const { patterns, alphabet, tooShort } = patternsOf(values);
+  const automaton = new Automaton(patterns, alphabet);
   return { tooShort, masker: () => (patterns.length === 0 ? UNMASKED : new StreamMasker(automaton)) };
 }
 

@@ -100,8 +100,6 @@ function remembered(make: (key: number) => SymbolNode): (key: number) => SymbolN
 
 // Symbols are the same for every value: the process keeps those that it met, a few hundred.
 export const ofByte = remembered(byteSymbol);
-/** Itself alone; a LF also as a terminal shows it. */
-export const asIs = remembered((byte) => symbolOf(byte === 0x0a ? [exactly('\n'), exactly('\r\n')] : [[[byte]]]));
 export const ofHexByte = remembered(hexSymbol);
 const ofBits = remembered((key) => base64Symbol(key & 63, key >> 6));
 /** See `base64Symbol`. */

@@ -1,5 +1,5 @@
+import type { Pattern } from './forms.ts';
 import { GAP, type Gap, gapAfter, isLineBreak } from './gap.ts';
-import type { Pattern } from './patterns.ts';
 import type { SymbolNode } from './symbols.ts';
 
 /** Of a value's first symbols so many may show where the rest of it is masked: see `settle` and `Moves.anew`. */
@@ -11,11 +11,14 @@ const LONGEST_SPELLING = 14;
 /** What gaps may add. */
 const GAPS_MAX = 64;
 
-/** How far a candidate for a value has come. */
-export interface Place {
+/** A pattern, and where among all patterns' symbols its first is. */
+export interface Start {
   readonly pattern: Pattern;
-  /** Among all patterns' symbols: where this one's first is. */
   readonly base: number;
+}
+
+/** How far a candidate for a value has come. */
+export interface Place extends Start {
   /** How many symbols are complete. */
   readonly at: number;
   /** Where in the next symbol it is. */
@@ -35,7 +38,7 @@ export interface Moves {
   readonly completes: boolean;
 }
 
-export const NO_MOVES: Moves = { to: [], anew: null, completes: false };
+const NO_MOVES: Moves = { to: [], anew: null, completes: false };
 
 /** Finds the one spot of a place. */
 export type SpotAt = (place: Place) => Spot;
@@ -52,18 +55,20 @@ export class Spot implements Place {
   /** The value is complete, and its padding has not begun: nothing has to wait for it. */
   readonly isDone: boolean;
   readonly #moves = new Map<number, Moves>();
-  /** The step that came by last, and where in its list this is: for `Automaton`. */
+  /** For `Automaton`: a number of its own; the step that came by last, and where in its list this is. */
+  readonly id: number;
   step = 0;
   index = 0;
 
-  constructor({ pattern, base, at, node, gap }: Place) {
+  constructor({ pattern, base, at, node, gap }: Place, id: number) {
     this.pattern = pattern;
     this.base = base;
     this.at = at;
     this.node = node;
     this.gap = gap;
+    this.id = id;
     this.maxLength = GAPS_MAX + LONGEST_SPELLING * (at + 1);
-    this.isDone = at >= pattern.required && node === pattern.symbols[at];
+    this.isDone = at >= pattern.required && node === pattern.symbolAt(at);
   }
 
   on(byte: number, spotAt: SpotAt): Moves {
@@ -75,14 +80,36 @@ export class Spot implements Place {
   }
 }
 
-/** A number for each place of an automaton. */
-export function numberOf({ base, at, node, gap }: Place): number {
+/** All values that one byte begins: most bytes begin some, and they go on together. */
+export class Beginning {
+  readonly byte: number;
+  readonly #spots: readonly Spot[];
+  readonly #moves: { readonly to: readonly Spot[]; readonly anew: readonly Spot[] }[] = [];
+
+  /** `starts`: the patterns that this byte may begin. */
+  constructor(byte: number, starts: readonly Start[], spotAt: SpotAt) {
+    this.byte = byte;
+    this.#spots = starts.flatMap(({ pattern, base }) => firstMoves(pattern, base, byte, spotAt).to);
+  }
+
+  on(byte: number, spotAt: SpotAt): { readonly to: readonly Spot[]; readonly anew: readonly Spot[] } {
+    const known = this.#moves[byte];
+    if (known !== undefined) return known;
+    const moves = this.#spots.map((spot) => spot.on(byte, spotAt));
+    const found = { to: moves.flatMap(({ to }) => to), anew: moves.flatMap(({ anew }) => anew ?? []) };
+    this.#moves[byte] = found;
+    return found;
+  }
+}
+
+/** A name for each place of an automaton. */
+export function placeName({ base, at, node, gap }: Place): number {
   return ((base + at) * 8 + gap) * 256 + node.id;
 }
 
 /** Where a pattern begins; no gap stands before its first byte. */
-export function firstMoves(pattern: Pattern, base: number, byte: number, spotAt: SpotAt): Moves {
-  const [node] = pattern.symbols;
+function firstMoves(pattern: Pattern, base: number, byte: number, spotAt: SpotAt): Moves {
+  const node = pattern.symbolAt(0);
   if (node === undefined) return NO_MOVES;
   return reading({ pattern, base, at: 0, node, gap: GAP.none }, node.next.get(byte), [], null, spotAt);
 }
@@ -90,6 +117,8 @@ export function firstMoves(pattern: Pattern, base: number, byte: number, spotAt:
 function movesOf(spot: Spot, byte: number, spotAt: SpotAt): Moves {
   const { pattern, base, at, node, gap } = spot;
   const child = node.next.get(byte);
+  // Most candidates end with their next byte.
+  if (child === undefined && gap === GAP.none && byte > 0x20) return NO_MOVES;
   const to: Spot[] = [];
   let anew: Spot | null = null;
   if (pattern.required >= SHORTEST_WITH_GAPS && at < pattern.required) {
@@ -115,7 +144,7 @@ function reading(
   if (child === undefined) return to.length === 0 && anew === null ? NO_MOVES : { to, anew, completes: false };
   if (child.next.size > 0) to.push(spotAt({ pattern, base, at, node: child, gap }));
   const complete = at + child.ends;
-  const node = pattern.symbols[complete];
+  const node = pattern.symbolAt(complete);
   if (child.ends > 0 && node !== undefined) to.push(spotAt({ pattern, base, at: complete, node, gap }));
   return { to, anew, completes: child.ends > 0 && complete >= pattern.required };
 }

@@ -207,16 +207,28 @@ describe('values of several lines, short values, and several values', () => {
 
   it.each([
     ['of more than 16 KiB', Array.from({ length: 20 }, (_, at) => `${at}:${'0123456789abcdef'.repeat(60)}`)],
-    ['of more than 64 lines', Array.from({ length: 65 }, (_, at) => `line ${at} of the bundle`)],
-  ])('a value %s is found as it is, and so are its lines', (_, lines) => {
+    ['of more than 128 lines', Array.from({ length: 140 }, (_, at) => `line ${at} of the bundle`)],
+  ])('a value %s is found in every form, and so are its lines', (_, lines) => {
     const value = lines.join('\n');
     const mask = prepareMask(values(value));
     const shown = (text: string): string => outputOf(mask.masker(), Buffer.from(text), [5, 1000, 1001]).toString();
-    expect(shown(`a ${value} b`)).toBe('a [masked:r0] b');
-    expect(shown(`a ${value.replaceAll('\n', '\r\n')} b`)).toBe('a [masked:r0] b');
-    expect(shown(`a\n${lines[7]}\nb`)).toBe('a\n[masked:r0]\nb');
-    // The other forms of so much would slow all output: docs/exec.md says so.
-    expect(shown(`a ${hex(lines[7] ?? '')} b`)).toBe(`a ${hex(lines[7] ?? '')} b`);
+    for (const [, form] of FORMS) {
+      expect(shown(`<${form(value)}>`)).toBe('<[masked:r0]>');
+      expect(shown(`<${form(lines[7] ?? '')}>`)).toBe('<[masked:r0]>');
+    }
+    expect(shown(`a\n${lines.at(-1)}\nb`)).toBe('a\n[masked:r0]\nb');
+    expect(shown(`a\n${lines.at(-1)?.split('').join('\x1b[1m')}\nb`)).toContain('[masked:r0]');
+  });
+
+  it('of a value of more than 128 lines those after them are not found alone in base64 and hex', () => {
+    const lines = Array.from({ length: 140 }, (_, at) => `line ${at} of the bundle`);
+    const mask = prepareMask(values(lines.join('\n')));
+    const shown = (text: string): string => outputOf(mask.masker(), Buffer.from(text)).toString();
+    // Each form of so many would slow all output: docs/exec.md says so.
+    for (const form of [hex, base64]) {
+      expect(shown(form(lines[126] ?? ''))).toBe('[masked:r0]');
+      expect(shown(form(lines[127] ?? ''))).not.toContain('masked');
+    }
   });
 
   it('a newline at the end of a value is not part of it', () => {
