@@ -52,7 +52,7 @@ async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest[
   const { route, posture, fields, wrapSeconds, correlation, signal } = walk;
   const location = locationFor(route, posture);
   if (store === null || location === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
-  const authority = authorityOf(walk, store.double);
+  const authority = authorityOver(route, walk.token, store.double);
   const read: ReadRequest = { lane, location, fields, authority, correlation, signal };
   const { fields: values, evidence } = await store.read(read);
   const dispose = (): void => {
@@ -78,8 +78,11 @@ async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest[
   }
 }
 
-/** A double takes anybody: there is nothing to protect. */
-function authorityOf({ route, token }: WalkRequest, double: boolean): Authority {
+/**
+ * With whose authority a store is read for this route. A double takes anybody: there is nothing to protect.
+ * @throws WardenError token_missing
+ */
+export function authorityOver(route: Pick<Route, 'as'>, token: Secret | null, double: boolean): Authority {
   if (route.as === 'daemon' || double) return { as: 'daemon' };
   if (token === null)
     throw new WardenError('token_missing', 'the route is walked with your own OpenBao token, and there is none');

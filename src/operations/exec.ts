@@ -1,127 +1,42 @@
-import type { Variable } from '../access/command-environment.ts';
-import type { RunningCommand, Terminal } from '../access/command-runner.ts';
+import type { RunningCommand } from '../access/command-runner.ts';
 import { commandStart } from '../access/command-start.ts';
-import type { PlannedRoute, Reference } from '../access/injection-plan.ts';
 import { maskedRecording } from '../access/masked-recording.ts';
 import { type Mask, prepareMask } from '../access/masking/create-masker.ts';
 import type { Recording } from '../access/recorder.ts';
-import { routeQuestion } from '../access/route-question.ts';
 import { type Walked, walkRoute } from '../access/walk.ts';
 import type { Actor } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
-import type { Secret } from '../kernel/secret.ts';
-import { askGate, type GateOutcome } from './ask-gate.ts';
 import { correlationOf, type RequestContext } from './context.ts';
-import { decideSubject } from './decide-subject.ts';
-import { type AdmittedCommand, admittedCommand, checkExecConfinement, plannedRoutes } from './exec-gate.ts';
+import { decideExec, type ExecInput, routeIds } from './decide-exec.ts';
+import { FOR_REAL, type OnRecord } from './decision-walk.ts';
+import type { AdmittedCommand } from './exec-gate.ts';
 import type { ExecPeer, ExecStarted, Ran, StartedRoute } from './exec-peer.ts';
 import { recordEnd } from './exec-record.ts';
-import { ownerEvidence, routeEvidence } from './fetch.ts';
-import { checkQuota } from './quota.ts';
-import { checkLattice, checkStillThere, checkTier, resolveActor } from './route-gate.ts';
+import { ownerEvidence } from './route-evidence.ts';
+import { checkStillThere } from './route-gate.ts';
 import { runCommand } from './run-command.ts';
-import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
-export interface ExecInput {
-  /** Ids, each with all that its `inject` says. */
-  readonly routes: readonly string[];
-  /** Single fields as variables. */
-  readonly references: readonly Reference[];
-  /** "": the one actor that admits the caller. */
-  readonly actor: string;
-  /** At least the command. */
-  readonly argv: readonly string[];
-  readonly environment: readonly Variable[];
-  readonly additions: readonly Variable[];
-  readonly pristine: boolean;
-  readonly noMask: boolean;
-  readonly noNetwork: boolean;
-  /** Null: three pipes. */
-  readonly terminal: Terminal | null;
-  readonly jobControl: boolean;
-  readonly stdin: boolean;
-  /** The caller's own OpenBao token, for as long as the command runs; null: it has none. */
-  readonly token: Secret | null;
-  readonly subject: string;
-  readonly idToken: string;
-  readonly reason: string;
-  readonly ticket: string;
-}
-
-/** One route on its way to the command, with a record of its own. */
-interface OnItsWay extends PlannedRoute {
-  readonly trail: Trail;
-  readonly gate: GateOutcome;
-}
-
 /**
- * One command with secret values, from request to end. It reads top to bottom as its security argument: nothing below
- * a line runs unless every line above it held for each of the routes, and nothing is started whose record is not
- * durable in the ledger.
+ * One command with secret values, from request to end: decided step by step for each of its routes, its values read
+ * only when every step held, and started only once that is durable in the ledger.
+ * @throws WardenError recorded, with the number of its record
  */
 export async function exec(input: ExecInput, peer: ExecPeer, context: RequestContext): Promise<void> {
   const { world, services, connection, signal } = context;
   const { settings } = world.snapshot;
   const trail = new Trail('exec_start', context);
-  /** Of the route that is looked at: a refusal is recorded on it. */
-  let current = trail;
+  const at: OnRecord = { trail };
   const walks: Walked[] = [];
   let recording: Recording | null = null;
   let leaveSlot = (): void => {};
   try {
-    trail.note({
-      route: routeIds(input).join(','),
-      ...(input.actor === '' ? {} : { actor: input.actor }),
-      argv_hmac: services.ledger.argvHmac(input.argv),
-      ...(input.reason === '' ? {} : { user_reason: input.reason }),
-      ...(input.ticket === '' ? {} : { ticket: input.ticket }),
-    });
-    const actor = await resolveActor(input.actor, context);
-    checkStanding({ actor: actor.name }, context);
-    trail.note({ actor: actor.name, actor_type: actor.type, tenant: actor.tenant, workload_maturity: actor.maturity });
-
-    const planned = await plannedRoutes(input, actor, context);
-    await checkQuota('exec', actor, context, planned.length);
-
-    checkExecConfinement(planned, context);
-
-    const command = await admittedCommand(planned, input, context);
-    trail.note({ command: command.program });
-
-    for (const { route } of planned) {
-      current = trail.fork({ route: route.id, ...routeEvidence(route) });
-      checkLattice(route, actor, context);
-      checkTier(route, context);
-    }
-    current = trail;
-
-    const subject = await decideSubject(input, actor, context);
-    trail.note({ subject: subject.id, ...(subject.claims === null ? {} : { claims_subject: subject.claims }) });
-
-    const admitted: OnItsWay[] = [];
-    for (const one of planned) {
-      const { route } = one;
-      current = trail.fork({ route: route.id, ...routeEvidence(route) });
-      const question = routeQuestion({
-        action: 'exec',
-        route,
-        actor,
-        subject: subject.id,
-        system: settings.policy.system,
-        posture: settings.posture,
-        command: command.program,
-        reason: input.reason,
-        ticket: input.ticket,
-      });
-      admitted.push({ ...one, trail: current, gate: await askGate(question, context, current) });
-    }
-    current = trail;
+    const { actor, command, admitted } = await decideExec(input, context, at, FOR_REAL);
 
     leaveSlot = services.slots.take(connection.caller.uid);
 
     for (const { route, fields, trail: own } of admitted) {
-      current = own;
+      at.trail = own;
       const walked = await walkRoute(world.lanes, {
         route,
         posture: settings.posture,
@@ -136,10 +51,10 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
       walks.push(walked);
       own.note(ownerEvidence(walked.evidence));
     }
-    current = trail;
-    const start = commandStart(command.program, planned, walks, { ...input, connection });
+    at.trail = trail;
+    const start = commandStart(command.program, admitted, walks, { ...input, connection });
     const mask = prepareMask(
-      planned.flatMap(({ route }, index) =>
+      admitted.flatMap(({ route }, index) =>
         [...(walks[index]?.fields.values() ?? [])].map((value) => ({ route: route.id, value })),
       ),
     );
@@ -154,7 +69,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     );
 
     // The start is on record: from here on so is the end, whatever it is.
-    current = trail.fork({}, 'exec_end');
+    at.trail = trail.fork({}, 'exec_end');
     const began = services.clock.monotonic();
     recording = await beginRecording(input, actor, command, mask, context);
     const running = await world.lanes.runner.start(start);
@@ -165,20 +80,20 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     const { end } = ran;
     await recording?.end(end);
     const durationMs = Math.round(services.clock.monotonic() - began);
-    current.note({ bytes: ran.bytes, duration_ms: durationMs });
+    at.trail.note({ bytes: ran.bytes, duration_ms: durationMs });
     if (end === null) {
       throw new WardenError('spawner_lost', 'the spawner went away while the command ran: nobody knows how it ended');
     }
 
     // Before the client hears of the end: what was leased for the command is gone when it is.
-    const [receipt] = await Promise.all([recordEnd(ran, end, durationMs, current), ...walks.map((one) => one.undo())]);
+    const [receipt] = await Promise.all([recordEnd(ran, end, durationMs, at.trail), ...walks.map((one) => one.undo())]);
     for (const walked of walks) walked.dispose();
     leaveSlot();
     // Where nobody listens any more, the record has it; who listens and does not read keeps nothing but this request.
     await peer.send({ kind: 'ended', ended: { ran, end, durationMs, receipt } }).catch(() => {});
   } catch (thrown) {
     await recording?.end(null);
-    throw await current.refuse(asWardenError(thrown));
+    throw await at.trail.refuse(asWardenError(thrown));
   } finally {
     for (const walked of walks) {
       walked.dispose();
@@ -187,11 +102,6 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     leaveSlot();
     input.token?.dispose();
   }
-}
-
-/** Each once, in the order asked for. */
-export function routeIds({ routes, references }: Pick<ExecInput, 'routes' | 'references'>): string[] {
-  return [...new Set([...routes, ...references.map(({ route }) => route)])];
 }
 
 /** Sessions at a terminal, where this type of actor's are recorded. @throws WardenError recording_failed */

@@ -56,6 +56,10 @@ export function quotaWas(
   return quota?.[kind] === undefined ? 'not asked' : `${services.quotas.used(name, kind)} so far today`;
 }
 
+export function quotaOutcome(kind: QuotaKind, { quota }: Pick<Actor, 'quota'>): 'held' | 'not_asked' {
+  return quota?.[kind] === undefined ? 'not_asked' : 'held';
+}
+
 /** What of its quota an actor has used, for those who may know. */
 export interface QuotaUse {
   readonly kind: QuotaKind;

@@ -1,8 +1,6 @@
 import type { Host, HostCertificate } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { hostQuestion } from '../policy/question.ts';
-import { checkIssuedOffLoop } from '../signing/check-issued.ts';
-import { finishPlan } from '../signing/finish-plan.ts';
 import { ttlHours } from '../signing/plan.ts';
 import { checkHostTtl, planHostCertificate } from '../signing/plan-host.ts';
 import { checkAuthorityPosture } from '../signing/posture-rule.ts';
@@ -11,8 +9,9 @@ import { parsePublicKeyLine } from '../ssh/public-key.ts';
 import { askGate } from './ask-gate.ts';
 import { callerMatches, isAdministrator } from './authorised-actor.ts';
 import { checkPurpose } from './check-purpose.ts';
-import { correlationOf, type RequestContext } from './context.ts';
-import { rfc3339, type SignOutput } from './sign.ts';
+import type { RequestContext } from './context.ts';
+import { issueCertificate } from './issue-certificate.ts';
+import type { SignOutput } from './sign.ts';
 import { checkStanding } from './standing.ts';
 import { Trail } from './trail.ts';
 
@@ -31,7 +30,7 @@ export interface SignHostInput {
  * every line above it held, and nothing is released that is not durable in the ledger.
  */
 export async function signHost(input: SignHostInput, context: RequestContext): Promise<SignOutput> {
-  const { world, services, requestId, signal } = context;
+  const { world, services, requestId } = context;
   const { settings } = world.snapshot;
   const trail = new Trail('host', context);
   try {
@@ -79,28 +78,8 @@ export async function signHost(input: SignHostInput, context: RequestContext): P
     const gate = await askGate(hostQuestion(host.name, asked), context, trail, 'host');
     checkHostTtl(plan, host.name, rule.ttlSeconds);
 
-    const finished = finishPlan(plan, {
-      decisionId: gate.decisionId,
-      serial: world.authority.takesSerial ? services.serials.next() : null,
-      posture: settings.posture,
-    });
-    const blob = await world.authority.certify(finished, {
-      ...correlationOf(context),
-      signal,
-      note: (evidence) => trail.note(evidence),
-    });
-    const certificate = await checkIssuedOffLoop(blob, finished, world.authority);
-
-    const receipt = await trail.release({
-      certificate_issued: true,
-      serial: String(certificate.serial),
-      key_id: certificate.keyId,
-      valid_after: rfc3339(certificate.validAfter),
-      valid_before: rfc3339(certificate.validBefore),
-    });
-    services.counters.certificatesIssued += 1;
-    if (gate.opened) services.breakGlass.countRelease();
-    return { certificate, fingerprint: keyFingerprint, ttlSeconds, gate, backend: world.authority.backend, receipt };
+    const issued = await issueCertificate(plan, gate, context, trail);
+    return { ...issued, fingerprint: keyFingerprint, ttlSeconds, gate, backend: world.authority.backend };
   } catch (thrown) {
     throw await trail.refuse(asWardenError(thrown));
   }

@@ -4,7 +4,7 @@ import { fieldsOf, locationFor, storePath } from '../access/route.ts';
 import type { Caller } from '../callers/caller.ts';
 import type { RequestContext, World } from '../operations/context.ts';
 import type { ExecEnded, ExecStarted } from '../operations/exec-peer.ts';
-import type { Explanation } from '../operations/explain.ts';
+import type { Explanation } from '../operations/explaining.ts';
 import type { FetchOutput } from '../operations/fetch.ts';
 import type { ListedActor } from '../operations/list-actors.ts';
 import type { ListedHost } from '../operations/list-hosts.ts';

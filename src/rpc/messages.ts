@@ -4,11 +4,11 @@ import type { Variable } from '../access/command-environment.ts';
 import type { Terminal } from '../access/command-runner.ts';
 import { WardenError } from '../kernel/errors.ts';
 import { Secret } from '../kernel/secret.ts';
-import type { ExecInput } from '../operations/exec.ts';
-import type { FetchInput } from '../operations/fetch.ts';
+import type { ExecInput } from '../operations/decide-exec.ts';
+import type { FetchInput } from '../operations/decide-fetch.ts';
+import type { SignInput } from '../operations/decide-sign.ts';
 import type { LockdownInput } from '../operations/lockdown.ts';
 import type { RevokeInput } from '../operations/revoke.ts';
-import type { SignInput } from '../operations/sign.ts';
 import type { SignHostInput } from '../operations/sign-host.ts';
 import {
   type ExecStart,
