@@ -13,13 +13,14 @@ import { endOnUnforeseen, INTERNAL } from './last-resort.ts';
 import { createLog } from './log.ts';
 import { modeOf } from './mode.ts';
 import { serviceManager } from './notify.ts';
+import type { Places } from './places.ts';
 import { probeSelf } from './self-probe.ts';
 import { SPAWNER_SOCKET } from './spawner/arguments.ts';
 import { startError } from './start-error.ts';
 import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
 import { feedWatchdog } from './watchdog.ts';
-import { type Places, wire } from './wire.ts';
+import { wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
 /** For connections that were accepted in the last moment, and whose request is on its way. */

@@ -1,60 +1,33 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
-import { CommandSlots } from '../src/access/command-slots.ts';
-import { createFileRecorder } from '../src/access/file-recorder.ts';
-import { keepLease } from '../src/access/lease-keeper.ts';
-import { NOT_RECORDED } from '../src/access/recording-settings.ts';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
-import { formatProblem } from '../src/config/problems.ts';
 import { Reloader, type ReloadTrigger } from '../src/config/reload.ts';
-import { ConfigStore } from '../src/config/store.ts';
 import { type ConfigWatch, watchConfig } from '../src/config/watch.ts';
-import { workerParser } from '../src/config/worker-parser.ts';
 import { systemClock } from '../src/kernel/clock.ts';
-import { asWardenError, WardenError } from '../src/kernel/errors.ts';
-import { systemTimers } from '../src/kernel/timers.ts';
-import { anchorPath } from '../src/ledger/anchor-path.ts';
 import type { LedgerEvent } from '../src/ledger/events.ts';
-import { FileLedger } from '../src/ledger/file-ledger.ts';
 import { queryLedger } from '../src/ledger/query.ts';
-import type { Services, World } from '../src/operations/context.ts';
-import { BreakGlass } from '../src/policy/break-glass.ts';
-import { FileRestraints } from '../src/revocation/file-restraints.ts';
 import type { RpcDeps } from '../src/rpc/admit.ts';
 import { Health } from '../src/rpc/health.ts';
 import { Holds } from '../src/rpc/holds.ts';
 import { PeerRegistry } from '../src/rpc/peer-registry.ts';
 import type { ServiceHost } from '../src/rpc/service.ts';
-import { SerialSource } from '../src/signing/serial.ts';
-import { ensurePrivateDir } from '../src/unix/private-dir.ts';
+import { beginWithConfig } from './begin-with-config.ts';
 import { credentialDoor } from './credentials.ts';
-import { executableIndex } from './executable-index.ts';
 import type { Log } from './log.ts';
 import { LogMeter } from './log-meter.ts';
 import type { ServiceManager } from './notify.ts';
-import { bindPosture } from './posture-record.ts';
+import { authorityBlobs, openServices } from './open-services.ts';
+import type { Places } from './places.ts';
 import { metAbsence, Probes } from './probes.ts';
 import { processStatus } from './process-status.ts';
-import { dayCounts } from './quotas.ts';
-import { reloadNow, reportReloads, Worlds } from './reloading.ts';
+import { reloadNow, reportReloads } from './reloading.ts';
 import { describeCause, logRequest } from './request-log.ts';
 import { Seeing } from './seeing/seeing.ts';
 import { createGrpcServer, type GrpcServer } from './server.ts';
 import { describeStatus, summaryOf } from './status.ts';
 import { StatusChanges } from './status-changes.ts';
-import { sweepNowAndThen } from './sweeps.ts';
 import { hasTerminal } from './terminal.ts';
-import { buildWorld, leaveWorld } from './world.ts';
-
-export interface Places {
-  readonly configDir: string;
-  readonly stateDir: string;
-  readonly socketPath: string;
-  readonly mode: 'user' | 'system';
-  /** Where wardend-spawner listens, if it is to start the commands. */
-  readonly spawner: string | null;
-}
+import { leaveWorld } from './world.ts';
 
 export interface Daemon {
   readonly server: GrpcServer;
@@ -77,102 +50,27 @@ export interface Daemon {
 
 const PROBE_EVERY_MS = 10_000;
 
-/** The composition root: every adapter is chosen here, once. @throws WardenError where the daemon cannot start */
+/** The composition root: what was begun and opened is put together here, once. @throws WardenError where the daemon cannot start */
 export async function wire(places: Places, log: Log, manager: ServiceManager): Promise<Daemon> {
   const { configDir, stateDir } = places;
   const clock = systemClock;
   const uid = process.geteuid?.() ?? -1;
-  const worldDeps = {
-    stateDir,
-    uid,
-    clock,
-    credentialsDirectory: process.env.CREDENTIALS_DIRECTORY ?? null,
-    agentSocket: process.env.SSH_AUTH_SOCK ?? null,
-    spawner: places.spawner,
-  };
-
-  let worlds: Worlds | null = null;
-  const parser = workerParser();
-  const store = new ConfigStore({
-    dir: configDir,
-    daemonUid: uid,
-    parser,
-    clock,
-    mayEmbed: true,
-    validators: [async (candidate) => (worlds === null ? [] : worlds.prepare(candidate))],
-  });
-  const first = await store.load();
-  if (first.kind === 'refused') {
-    await parser.close();
-    throw new WardenError(
-      'config_invalid',
-      `${configDir} cannot be used:\n${first.problems.map(formatProblem).join('\n')}`,
-      {
-        hint: `mend it, then: warden check --config ${configDir}`,
-      },
-    );
-  }
-  const { settings } = first.snapshot;
-  const promotion = bindPosture(stateDir, settings.posture);
-  if (promotion !== null) {
-    const { from, to, environment, signed_off_by, references } = promotion;
-    log.warn({ from, to, environment, signed_off_by, references }, 'posture promoted');
-  }
-  const world = await buildWorld(first.snapshot, null, worldDeps);
-  worlds = new Worlds(world, worldDeps, log);
-  const current = worlds;
-  for (const warning of first.snapshot.warnings) log.warn({ warning }, 'config warning');
+  const begun = await beginWithConfig(places, { clock, uid, log });
+  const { store, settings } = begun;
+  const current = begun.worlds;
 
   const changes = new StatusChanges();
   const health = new Health();
-  const ledger = await FileLedger.open({
-    dir: stateDir,
-    clock,
-    rotateBytes: settings.ledger.rotateBytes,
-    checkpointEvery: settings.ledger.checkpointEvery,
-    anchorFile: anchorPath(stateDir, places.socketPath),
-    onEvent: (event) => onLedgerEvent(event, log, health, changes),
-  });
-  health.set('ledger', ledger.status().writable);
   health.set('config', true);
-
-  const restraints = await FileRestraints.open({
-    dir: stateDir,
-    clock,
-    ledger,
-    lastSeq: () => ledger.status().seq,
-    authorities: authorityBlobs(world),
-    onEvent: (what, cause) => log.warn({ what, cause: cause === undefined ? undefined : String(cause) }, 'revocations'),
+  const kept = await openServices(places, {
+    ...{ clock, uid, log, settings },
+    world: () => current.current,
+    onLedgerEvent: (event) => onLedgerEvent(event, log, health, changes),
   });
+  const { services, ledger, restraints } = kept;
+  health.set('ledger', ledger.status().writable);
   health.set('release', restraints.lockdown === null);
 
-  const recorder = createFileRecorder({
-    settings: () => current.current.snapshot.settings.recording ?? NOT_RECORDED,
-    defaultDir: join(stateDir, 'recordings'),
-    checkDir: (dir) => ensurePrivateDir(dir, uid, true),
-    clock,
-    onTrouble: (what, cause) => log.warn({ what, cause: String(cause) }, 'recording'),
-  });
-  const stopSweeping = sweepNowAndThen(recorder);
-  const services: Services = {
-    ledger,
-    clock,
-    serials: new SerialSource({ clock, lastUsed: ledger.lastSerial() }),
-    restraints,
-    breakGlass: new BreakGlass(clock),
-    quotas: dayCounts(stateDir, clock, ledger.status().seq),
-    facts: { daemonUid: uid, executables: executableIndex },
-    counters: { certificatesIssued: 0, refusals: 0, requestsInFlight: 0 },
-    timers: systemTimers,
-    slots: new CommandSlots(() => current.current.snapshot.settings.limits.execConcurrency),
-    recorder,
-    keepLease: (walked, route) =>
-      keepLease(walked, {
-        timers: systemTimers,
-        random: Math.random,
-        onFailure: (error) => log.warn({ route, reason: asWardenError(error).code }, 'lease not renewed'),
-      }),
-  };
   const peers = new PeerRegistry();
   const stopping = new AbortController();
   // Every stream that runs listens: as many as callers may have, and no more.
@@ -207,7 +105,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     () => {
       changes.changed();
       // A key that an agent holds may be seen only now.
-      void restraints.setAuthorities(authorityBlobs(current.current));
+      void restraints.setAuthorities(authorityBlobs(current.current.authority));
     },
   );
   const statusSources = {
@@ -272,7 +170,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     breakGlass: services.breakGlass,
     onChange: () => {
       changes.changed();
-      void restraints.setAuthorities(authorityBlobs(current.current));
+      void restraints.setAuthorities(authorityBlobs(current.current.authority));
       void probes.run();
       void seeing.apply(current.current.snapshot.settings);
     },
@@ -317,20 +215,16 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     },
     async close() {
       probes.stop();
-      stopSweeping();
+      kept.stopSweeping();
       reloader.close();
       await mark('stop');
       await seeing.close();
       await restraints.close();
       await ledger.close();
       await leaveWorld(current.current, null);
-      await parser.close();
+      await begun.parser.close();
     },
   };
-}
-
-function authorityBlobs({ authority }: World): Buffer[] {
-  return authority.keys().map(({ publicKey }) => publicKey.blob);
 }
 
 function onLedgerEvent(event: LedgerEvent, log: Log, health: Health, changes: StatusChanges): void {
