@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { WardenError } from '../src/kernel/errors.ts';
 import { clientSockets } from '../src/kernel/paths.ts';
+import { traceHeaders } from '../src/kernel/trace.ts';
 import { parseTraceparent } from '../src/kernel/traceparent.ts';
+import { parseTracestate } from '../src/kernel/tracestate.ts';
 import { ConnectError, type ConnectFault, connectSocket } from '../src/rpc/client/connect.ts';
 import { usageError } from './args.ts';
 import type { Invocation } from './invocation.ts';
@@ -64,8 +66,10 @@ export function hintOf(faults: readonly Pick<ConnectError, 'fault'>[]): string |
   return telling === undefined ? undefined : HINTS[telling.fault];
 }
 
-/** The trace that this command is part of, where its environment names a valid one (TRACEPARENT). */
+/** The trace that this command is part of, where its environment names a valid one (TRACEPARENT, TRACESTATE). */
 function traceHeader({ env }: Invocation): Record<string, string> {
-  const { TRACEPARENT: traceparent = '' } = env;
-  return parseTraceparent(traceparent) === null ? {} : { traceparent };
+  const { TRACEPARENT: traceparent = '', TRACESTATE = '' } = env;
+  return parseTraceparent(traceparent) === null
+    ? {}
+    : traceHeaders({ traceparent, tracestate: parseTracestate([TRACESTATE]) });
 }

@@ -53,7 +53,7 @@ export function credentialDoor(deps: RpcDeps, log: Log, strangers: LogMeter): (s
         deps.services.counters.requestsInFlight -= 1;
       };
       const asked = parsePeerName(native().peerName(descriptorOf(socket)));
-      answer(socket, asked, contextOf(deps, connection, asked)).then(
+      answer(socket, asked, contextOf(deps, connection, asked, began)).then(
         () => end({ ...asked }, 'credential handed over'),
         (thrown: unknown) => {
           const error = asWardenError(thrown);
@@ -96,11 +96,18 @@ function written(socket: Socket, bytes: Buffer): Promise<void> {
 }
 
 /** The caller is root's service manager; the unit that it speaks for goes on record as the unit. */
-function contextOf(deps: RpcDeps, connection: AttestedConnection, asked: CredentialRequest | null): RequestContext {
+function contextOf(
+  deps: RpcDeps,
+  connection: AttestedConnection,
+  asked: CredentialRequest | null,
+  began: number,
+): RequestContext {
   const unit = connection.caller.uid === 0 && asked !== null ? asked.unit : connection.caller.unit;
+  const trace = traceOf([], []);
   return {
     requestId: newRequestId(),
-    trace: traceOf([]),
+    trace,
+    spans: deps.spans(trace, began),
     connection: { ...connection, caller: Object.freeze({ ...connection.caller, unit }) },
     world: deps.world(),
     services: deps.services,

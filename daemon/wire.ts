@@ -90,6 +90,7 @@ export async function wire(places: Places, log: Log, manager: ServiceManager): P
     stopping: stopping.signal,
     onInternalError: (error, method) =>
       log.error({ method, request_id: error.details.requestId, cause: describeCause(error) }, 'internal error'),
+    spans: (trace, beganAt) => seeing.spans(trace, beganAt),
     onRequestEnd: (end) => {
       logRequest(end, log, strangers);
       seeing.requestEnded(end);

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, SpanContext } from '@opentelemetry/api';
 import type { LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { TelemetrySettings } from '../../src/config/snapshot.ts';
+import type { EndedSpan } from '../../src/kernel/spans.ts';
 import type { Trace } from '../../src/kernel/trace.ts';
 import type { RecordedEntry } from '../../src/ledger/record.ts';
 import { VERSION } from '../version.ts';
@@ -16,20 +17,9 @@ export interface TelemetryCounts {
   readonly dropped: number;
 }
 
-export interface RequestSpan {
-  readonly method: string;
-  readonly trace: Trace;
-  /** Milliseconds since the epoch, and how long it took. */
-  readonly ended: number;
-  readonly durationMs: number;
-  /** "" is success. */
-  readonly reason: string;
-  readonly requestId: string;
-}
-
 export interface Otlp {
   record(record: RecordedEntry): void;
-  request(span: RequestSpan): void;
+  span(span: EndedSpan): void;
   counts(): TelemetryCounts;
   /** Sends what is left, for so long at most, and lets go. Never rejects. */
   close(withinMs: number): Promise<void>;
@@ -43,7 +33,8 @@ const TIMEOUT_MS = 5_000;
 /** Of the SDK's log severities. */
 const SEVERITY = { ok: 9, refused: 13, failed: 17 } as const;
 const WORDS = { ok: 'INFO', refused: 'WARN', failed: 'ERROR' } as const;
-const SPAN_KIND_SERVER = 1;
+/** Of OpenTelemetry's API. */
+const SPAN_KINDS = { internal: 0, server: 1, client: 2 } as const;
 const STATUS_ERROR = 2;
 /** What only the chain needs. */
 const NOT_SENT = new Set(['v', 'prev', 'signer', 'signature', 'time', 'argv_hmac']);
@@ -114,33 +105,21 @@ export function createOtlp(settings: TelemetrySettings): Otlp {
         attributes: attributesOf(record),
       });
     },
-    request({ method, trace, ended, durationMs, reason, requestId }) {
-      if (!settings.traces || !trace.sampled || !spanQueue.take()) return;
+    span({ name, kind, trace, began, durationMs, fault, facts }) {
+      if (!spanQueue.take()) return;
       ids.next = trace;
-      const parent =
-        trace.parentId === null
-          ? api.ROOT_CONTEXT
-          : api.trace.setSpanContext(api.ROOT_CONTEXT, {
-              traceId: trace.traceId,
-              spanId: trace.parentId,
-              traceFlags: api.TraceFlags.SAMPLED,
-              isRemote: true,
-            });
-      const attributes = {
-        'rpc.system': 'grpc',
-        'rpc.service': 'warden.v1.Warden',
-        'rpc.method': method,
-        'warden.request_id': requestId,
-        ...(reason === '' ? {} : { 'warden.reason': reason }),
+      const traceState = trace.state === '' ? {} : { traceState: api.createTraceState(trace.state) };
+      const parent: SpanContext = {
+        traceId: trace.traceId,
+        spanId: trace.parentId ?? api.INVALID_SPANID,
+        traceFlags: api.TraceFlags.SAMPLED,
+        isRemote: kind === 'server',
+        ...traceState,
       };
-      const startTime = ended - durationMs;
-      const span = tracer.startSpan(
-        `warden.v1.Warden/${method}`,
-        { kind: SPAN_KIND_SERVER, startTime, attributes },
-        parent,
-      );
-      if (reason !== '') span.setStatus({ code: STATUS_ERROR, message: reason });
-      span.end(ended);
+      const around = trace.parentId === null ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, parent);
+      const span = tracer.startSpan(name, { kind: SPAN_KINDS[kind], startTime: began, attributes: facts }, around);
+      if (fault !== '') span.setStatus({ code: STATUS_ERROR, message: fault });
+      span.end(began + durationMs);
     },
     counts: () => ({
       sent: logQueue.sent + spanQueue.sent,

@@ -1,4 +1,6 @@
 import type { Settings } from '../../src/config/snapshot.ts';
+import type { Spans } from '../../src/kernel/spans.ts';
+import type { Trace } from '../../src/kernel/trace.ts';
 import type { RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
 import type { StatusSources } from '../status.ts';
@@ -16,7 +18,7 @@ export class Seeing {
 
   constructor(status: StatusSources, log: Log) {
     const { clock, facts } = status.services;
-    this.#telemetry = new Telemetry(status.ledger, log, () => clock.now());
+    this.#telemetry = new Telemetry(status.ledger, log, clock);
     const telemetry = () => this.#telemetry.counts;
     this.#metrics = new MetricsLane({ status, tallies: this.#tallies, telemetry }, log);
     this.#alerts = new Alerts({
@@ -29,6 +31,10 @@ export class Seeing {
         return { posture: settings.posture, generation, ledger_seq: Number(status.ledger.status().seq) };
       },
     });
+  }
+
+  spans(trace: Trace, beganAt: number): Spans | null {
+    return this.#telemetry.spans(trace, beganAt);
   }
 
   requestEnded(end: RequestEnd): void {

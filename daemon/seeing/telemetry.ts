@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TelemetrySettings } from '../../src/config/snapshot.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
+import { Spans } from '../../src/kernel/spans.ts';
+import type { Trace } from '../../src/kernel/trace.ts';
 import type { FileLedger } from '../../src/ledger/file-ledger.ts';
 import type { RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
@@ -17,7 +20,7 @@ const NONE: TelemetryCounts = { sent: 0, failed: 0, dropped: 0 };
 export class Telemetry {
   readonly #ledger: FileLedger;
   readonly #log: Log;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #settings: TelemetrySettings | null = null;
   #otlp: Otlp | null = null;
   #following: Following | null = null;
@@ -25,10 +28,10 @@ export class Telemetry {
   #seq = 0n;
   #fault = '';
 
-  constructor(ledger: FileLedger, log: Log, now: () => number) {
+  constructor(ledger: FileLedger, log: Log, clock: Clock) {
     this.#ledger = ledger;
     this.#log = log;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   get counts(): TelemetryCounts {
@@ -43,10 +46,30 @@ export class Telemetry {
     return `telemetry: ${failed} records were not taken by ${this.#settings?.endpoint}, ${dropped} were dropped before`;
   }
 
+  /** For the steps of a request that began then, in monotonic milliseconds; null where nobody collects its spans. */
+  spans(trace: Trace, beganAt: number): Spans | null {
+    if (this.#otlp === null || this.#settings?.traces !== true || !trace.sampled) return null;
+    return new Spans(trace, this.#clock, beganAt, (span) => this.#otlp?.span(span));
+  }
+
   requestEnded({ method, context, error, durationMs }: RequestEnd): void {
-    if (this.#otlp === null || context === null) return;
-    const { trace, requestId } = context;
-    this.#otlp.request({ method, trace, ended: this.#now(), durationMs, reason: error?.code ?? '', requestId });
+    if (context === null || context.spans === null) return;
+    const reason = error?.code ?? '';
+    this.#otlp?.span({
+      name: `warden.v1.Warden/${method}`,
+      kind: 'server',
+      trace: context.trace,
+      began: context.spans.began,
+      durationMs,
+      fault: reason,
+      facts: {
+        'rpc.system': 'grpc',
+        'rpc.service': 'warden.v1.Warden',
+        'rpc.method': method,
+        'warden.request_id': context.requestId,
+        ...(reason === '' ? {} : { 'warden.reason': reason }),
+      },
+    });
   }
 
   /** Never rejects. */

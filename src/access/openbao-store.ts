@@ -52,8 +52,11 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
   }
 
   /** "" where the token may not look itself up: a policy without `default` is no reason to refuse the secret. */
-  async function accessorOf(token: Secret, { signal }: Pick<OpenBaoRequest, 'signal'>): Promise<string> {
-    const ask = async (): Promise<string> => (await lookUp(token, client, signal)).accessor;
+  async function accessorOf(
+    token: Secret,
+    { signal, correlation }: Pick<OpenBaoRequest, 'signal' | 'correlation'>,
+  ): Promise<string> {
+    const ask = async (): Promise<string> => (await lookUp(token, client, signal, correlation)).accessor;
     return accessors.of(token, ask).catch(() => '');
   }
 
@@ -90,7 +93,7 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
           return taken(answer, { lane, fields, path });
         } catch (error) {
           // What was leased and is of no use is not left to lapse.
-          if (answer.leaseId !== '') await this.release(answer.leaseId, authority);
+          if (answer.leaseId !== '') await this.release(answer.leaseId, authority, correlation);
           throw error;
         }
       } catch (error) {
@@ -126,11 +129,12 @@ export function createOpenBaoStore({ client, tokens, tier }: OpenBaoStoreOptions
         throw errorOfOwner(error, { path, as: authority.as });
       }
     },
-    async release(leaseId, authority) {
+    async release(leaseId, authority, correlation) {
       const request = {
         method: 'POST',
         path: 'sys/leases/revoke',
         body: { lease_id: leaseId },
+        correlation,
         signal: AbortSignal.timeout(REVOKE_MS),
       } as const;
       await wrapCall(authority, request).catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { EnvPosture } from '../kernel/posture.ts';
 import type { Secret } from '../kernel/secret.ts';
-import type { Correlation } from '../kernel/trace.ts';
+import type { Correlation } from '../kernel/spans.ts';
 import type { Location } from './route.ts';
 
 /** With whose authority the store is asked. A caller's token is for this one request: it is not kept. */
@@ -62,5 +62,5 @@ export interface SecretStore {
     signal: AbortSignal,
   ): Promise<number>;
   /** Gives a lease back that came to nothing. Never throws: it lapses by itself. */
-  release(leaseId: string, authority: Authority): Promise<void>;
+  release(leaseId: string, authority: Authority, correlation?: Correlation): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Actor } from '../inventory/actor.ts';
 import { WardenError } from '../kernel/errors.ts';
 import type { EnvPosture } from '../kernel/posture.ts';
 import type { Secret } from '../kernel/secret.ts';
-import type { Correlation } from '../kernel/trace.ts';
+import { type Correlation, inCall } from '../kernel/spans.ts';
 import type { Lanes } from './lanes.ts';
 import { locationFor, type Route } from './route.ts';
 import type { Authority, ReadEvidence, ReadRequest, WrappedSecret } from './secret-store.ts';
@@ -62,7 +62,7 @@ async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest[
   const undo = async (): Promise<void> => {
     if (held) {
       held = false;
-      await store.release(evidence.leaseId, authority);
+      await store.release(evidence.leaseId, authority, correlation);
     }
   };
   const renew = (until: AbortSignal): Promise<number> => store.renew(evidence, authority, until);
@@ -93,7 +93,9 @@ async function walkTool({ tools }: Lanes, walk: WalkRequest): Promise<Walked> {
   const { route, actor, connection, token, signal } = walk;
   if (route.tool === null) throw new WardenError('route_unusable', 'the route leads nowhere here');
   const argv = argvFor(route.tool, actor);
-  const output = await tools.run({ argv, connection, token: route.owner === 'openbao' ? token : null, signal });
+  const output = await inCall(walk.correlation, 'tool', { 'warden.route': route.id }, () =>
+    tools.run({ argv, connection, token: route.owner === 'openbao' ? token : null, signal }),
+  );
   try {
     const value = secretIn(output.reveal(), route.tool.output);
     const fields = new Map([[route.tool.output.field, value]]);

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DOUBLE_HEADER, faultOfContent } from '../http/answer.ts';
 import type { PoolAnswer, PoolRequest, PoolStats } from '../http/pool.ts';
 import type { Secret } from '../kernel/secret.ts';
-import type { Correlation } from '../kernel/trace.ts';
+import { type Correlation, inCall } from '../kernel/spans.ts';
+import { traceHeaders } from '../kernel/trace.ts';
 import { EMPTY_ANSWER, type OpenBaoAnswer, parseJson, readEnvelope, readErrors } from './answer.ts';
 import { type BodyFields, encodeBody, safeText, tokenHeader } from './encode.ts';
 import { OpenBaoFault, openBao } from './fault.ts';
@@ -84,9 +85,7 @@ export function createClient(options: ClientOptions): OpenBaoClient {
         ...inNamespace,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(wrapSeconds === undefined ? {} : { 'x-vault-wrap-ttl': `${wrapSeconds}s` }),
-        ...(correlation === undefined
-          ? {}
-          : { 'x-request-id': correlation.requestId, traceparent: correlation.traceparent }),
+        ...(correlation === undefined ? {} : { 'x-request-id': correlation.requestId, ...traceHeaders(correlation) }),
         ...tokenHeader(token),
       }),
       ...(body === undefined ? {} : { body: encodeBody(body) }),
@@ -109,18 +108,33 @@ export function createClient(options: ClientOptions): OpenBaoClient {
     }
   }
 
+  function answerTo(
+    request: OpenBaoRequest,
+    status: number,
+    headers: IncomingHttpHeaders,
+    bytes: Uint8Array,
+  ): OpenBaoAnswer {
+    if (status === 204) return EMPTY_ANSWER;
+    if (status !== 200) throw failure(status, headers, bytes, request);
+    const content = faultOfContent(headers, openBao);
+    if (content !== null) throw content;
+    const answer = readEnvelope(parseJson(bytes));
+    if ((answer.wrapped !== null) !== (request.wrapSeconds !== undefined)) {
+      throw new OpenBaoFault('wrapped', 'the answer is wrapped where it should not be, or is not where it should be');
+    }
+    return answer;
+  }
+
   return {
-    async call(request) {
-      const { status, headers, bytes } = await exchange(toPool(request));
-      if (status === 204) return EMPTY_ANSWER;
-      if (status !== 200) throw failure(status, headers, bytes, request);
-      const content = faultOfContent(headers, openBao);
-      if (content !== null) throw content;
-      const answer = readEnvelope(parseJson(bytes));
-      if ((answer.wrapped !== null) !== (request.wrapSeconds !== undefined)) {
-        throw new OpenBaoFault('wrapped', 'the answer is wrapped where it should not be, or is not where it should be');
-      }
-      return answer;
+    call({ correlation, ...rest }) {
+      const { method, path } = rest;
+      const facts = { 'http.request.method': method, 'url.path': `${basePath}/v1/${path}` };
+      return inCall(correlation, `OpenBao ${method}`, facts, async (within, step) => {
+        const request: OpenBaoRequest = { ...rest, correlation: within };
+        const { status, headers, bytes } = await exchange(toPool(request));
+        step.note({ 'http.response.status_code': status });
+        return answerTo(request, status, headers, bytes);
+      });
     },
     async text(path, signal) {
       const request: OpenBaoRequest = { method: 'GET', path, token: null, signal };

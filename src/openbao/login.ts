@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { CredentialFile } from '../http/credential-file.ts';
 import { privatePem, publicPem } from '../http/pem.ts';
 import type { Secret } from '../kernel/secret.ts';
+import type { Correlation } from '../kernel/spans.ts';
 import { MAX_ACCESSOR, type TokenGrant } from './answer.ts';
 import type { OpenBaoClient } from './client.ts';
 import type { BodyFields } from './encode.ts';
@@ -94,8 +95,13 @@ function tokenFile(path: string, client: OpenBaoClient): Login {
 }
 
 /** What OpenBao knows of a token. @throws OpenBaoFault token_invalid where it is none */
-export async function lookUp(token: Secret, client: OpenBaoClient, signal?: AbortSignal): Promise<TokenGrant> {
-  const answer = await client.call({ method: 'GET', path: 'auth/token/lookup-self', token, signal });
+export async function lookUp(
+  token: Secret,
+  client: OpenBaoClient,
+  signal?: AbortSignal,
+  correlation?: Correlation,
+): Promise<TokenGrant> {
+  const answer = await client.call({ method: 'GET', path: 'auth/token/lookup-self', token, correlation, signal });
   const found = Lookup.safeParse(answer.data);
   if (!found.success) throw new OpenBaoFault('answer', 'the answer to lookup-self breaks the contract of OpenBao');
   const { accessor, ttl, policies } = found.data;

@@ -1,7 +1,9 @@
-import type { PolicyQuestion } from '../policy/decision.ts';
+import { inStep } from '../kernel/spans.ts';
+import type { Decision, PolicyQuestion } from '../policy/decision.ts';
 import { PolicyFault } from '../policy/decision-point.ts';
 import { denial } from '../policy/denial.ts';
 import { ruleOnFault } from '../policy/fault-rule.ts';
+import type { Gate } from '../policy/gate.ts';
 import { isAdministrator } from './authorised-actor.ts';
 import { correlationOf, type RequestContext } from './context.ts';
 import type { Trail } from './trail.ts';
@@ -29,14 +31,14 @@ export async function askGate(
   trail: Trail,
   gated: 'host' | PolicyQuestion['action'] = question.action,
 ): Promise<GateOutcome> {
-  const { world, signal } = context;
+  const { world } = context;
   const { policy } = world.snapshot.settings;
   if (world.gate === null || !policy.gate.includes(gated)) {
     trail.note({ policy_effect: 'not_asked' });
     return NOT_ASKED;
   }
   try {
-    const decision = await world.gate.decide(question, { ...correlationOf(context), signal });
+    const decision = await decide(world.gate, question, context);
     trail.note({
       policy_effect: decision.effect,
       policy_cached: decision.cached,
@@ -51,6 +53,16 @@ export async function askGate(
     if (!(thrown instanceof PolicyFault)) throw thrown;
     return afterFault(thrown, context, trail);
   }
+}
+
+function decide(gate: Gate, question: PolicyQuestion, context: RequestContext): Promise<Decision> {
+  const { requestId, spans, signal } = context;
+  return inStep(context, 'decision point', 'client', async (trace, step) => {
+    const decision = await gate.decide(question, { ...correlationOf({ requestId, trace, spans }), signal });
+    const { effect, cached, id } = decision;
+    step.note({ 'warden.policy_effect': effect, 'warden.policy_cached': cached, 'warden.policy_decision_id': id });
+    return decision;
+  });
 }
 
 function afterFault(fault: PolicyFault, context: RequestContext, trail: Trail): GateOutcome {

@@ -6,8 +6,9 @@ import type { AttestedConnection } from '../callers/connection.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RequestId } from '../kernel/request-id.ts';
+import type { Correlation, Spans } from '../kernel/spans.ts';
 import type { Timers } from '../kernel/timers.ts';
-import { type Correlation, type Trace, traceparent } from '../kernel/trace.ts';
+import { type Trace, traceparent } from '../kernel/trace.ts';
 import type { DayCounts } from '../ledger/day-counts.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { BreakGlass } from '../policy/break-glass.ts';
@@ -62,6 +63,8 @@ export interface Counters {
 export interface RequestContext {
   readonly requestId: RequestId;
   readonly trace: Trace;
+  /** Null where nobody collects them. */
+  readonly spans: Spans | null;
   readonly connection: AttestedConnection;
   readonly world: World;
   readonly services: Services;
@@ -70,6 +73,10 @@ export interface RequestContext {
 }
 
 /** What outside systems are told of a request. */
-export function correlationOf({ requestId, trace }: Pick<RequestContext, 'requestId' | 'trace'>): Correlation {
-  return { requestId, traceparent: traceparent(trace) };
+export function correlationOf({
+  requestId,
+  trace,
+  spans,
+}: Pick<RequestContext, 'requestId' | 'trace' | 'spans'>): Correlation {
+  return { requestId, traceparent: traceparent(trace), tracestate: trace.state, spans };
 }

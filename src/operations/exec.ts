@@ -1,11 +1,13 @@
 import type { RunningCommand } from '../access/command-runner.ts';
 import { commandStart } from '../access/command-start.ts';
+import { exitCode } from '../access/exit-code.ts';
 import { maskedRecording } from '../access/masked-recording.ts';
 import { type Mask, prepareMask } from '../access/masking/create-masker.ts';
 import type { Recording } from '../access/recorder.ts';
 import { type Walked, walkRoute } from '../access/walk.ts';
 import type { Actor } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
+import { inStep, type Step } from '../kernel/spans.ts';
 import { correlationOf, type RequestContext } from './context.ts';
 import { decideExec, type ExecInput, routeIds } from './decide-exec.ts';
 import { FOR_REAL, type OnRecord } from './decision-walk.ts';
@@ -76,7 +78,11 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     await requireUnchanged(command, running);
     // Nothing below throws before the command has come to its end.
     const facts = { actor, command, routes, unmasked: input.noMask ? [] : mask.tooShort };
-    const ran = await attend(running, facts, input.noMask ? null : mask, recording, input, peer, context);
+    const ran = await inStep(context, 'exec run', 'internal', async (_trace, step) => {
+      const all = await attend(running, facts, input.noMask ? null : mask, recording, input, peer, context);
+      tellRun(step, command, all);
+      return all;
+    });
     const { end } = ran;
     await recording?.end(end);
     const durationMs = Math.round(services.clock.monotonic() - began);
@@ -102,6 +108,15 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     leaveSlot();
     input.token?.dispose();
   }
+}
+
+function tellRun(step: Step, { program }: AdmittedCommand, { end, ended, bytes }: Ran): void {
+  step.note({ 'warden.command': program, 'warden.bytes': bytes });
+  const code = end === null ? null : exitCode(end);
+  if (code !== null) step.note({ 'process.exit.code': code });
+  if (code === null) step.fail('spawner_lost');
+  else if (ended !== null) step.fail(ended.code);
+  else if (code !== 0) step.fail(`exit ${code}`);
 }
 
 /** Sessions at a terminal, where this type of actor's are recorded. @throws WardenError recording_failed */

@@ -25,7 +25,8 @@ export async function issueCertificate(
     posture: world.snapshot.settings.posture,
   });
   const blob = await world.authority.certify(finished, {
-    ...correlationOf(context),
+    requestId: context.requestId,
+    correlation: correlationOf(context),
     signal,
     note: (evidence) => trail.note(evidence),
   });

@@ -1,5 +1,6 @@
 import type { AttestedConnection } from '../callers/connection.ts';
 import type { ErrorDetails, WardenError } from '../kernel/errors.ts';
+import { inStep } from '../kernel/spans.ts';
 import type { LedgerCaller, LedgerEntry, LedgerKind, LedgerReceipt } from '../ledger/record.ts';
 import type { RequestContext } from './context.ts';
 import { countRelease } from './quota.ts';
@@ -67,7 +68,7 @@ export class Trail {
     const undo = await countRelease(this.#kind, actor, this.#context);
     try {
       checkStanding({ actor, fingerprint }, this.#context);
-      return await this.#context.services.ledger.append(this.entry('ok', more));
+      return await this.#commit(this.entry('ok', more));
     } catch (error) {
       undo();
       throw error;
@@ -76,7 +77,19 @@ export class Trail {
 
   /** A durable record of what releases nothing. @throws WardenError ledger_unavailable */
   async record(more: Partial<LedgerEntry> = {}): Promise<LedgerReceipt> {
-    return this.#context.services.ledger.append(this.entry('ok', more));
+    return this.#commit(this.entry('ok', more));
+  }
+
+  #commit(entry: LedgerEntry): Promise<LedgerReceipt> {
+    return this.#inLedger(() => this.#context.services.ledger.append(entry));
+  }
+
+  #inLedger<R extends LedgerReceipt | null>(append: () => Promise<R>): Promise<R> {
+    return inStep(this.#context, 'ledger commit', 'internal', async (_trace, step) => {
+      const receipt = await append();
+      if (receipt !== null) step.note({ 'warden.seq': Number(receipt.seq) });
+      return receipt;
+    });
   }
 
   #aboutSecret(): boolean {
@@ -103,9 +116,11 @@ export class Trail {
     const known = error.with({ requestId, ...this.#gateDetails() });
     if (error.code === 'ledger_unavailable') return known;
     try {
-      const receipt = await services.ledger.appendRefusal(
-        this.entry(outcome, { reason: error.code, ...(this.#aboutSecret() ? {} : { certificate_issued: false }) }),
-      );
+      const entry = this.entry(outcome, {
+        reason: error.code,
+        ...(this.#aboutSecret() ? {} : { certificate_issued: false }),
+      });
+      const receipt = await this.#inLedger(() => services.ledger.appendRefusal(entry));
       return receipt === null ? known : known.with({ ledgerSeq: receipt.seq });
     } catch {
       return known;

@@ -21,9 +21,17 @@ export function createAuthzen(client: HttpClient, { healthPath }: AuthzenOptions
   let evaluationPath = `${basePath}/access/v1/evaluation`;
   return {
     double: false,
-    async decide(question, { requestId, traceparent, signal }) {
+    async decide(question, { requestId, traceparent, tracestate, signal }) {
       const body = authzenBody(question);
-      const answer = await client.json({ method: 'POST', path: evaluationPath, body, requestId, traceparent, signal });
+      const answer = await client.json({
+        method: 'POST',
+        path: evaluationPath,
+        body,
+        requestId,
+        traceparent,
+        tracestate,
+        signal,
+      });
       return authzenDecision(answer, requestId);
     },
     async ready(signal) {

@@ -4,8 +4,9 @@ import type { Decision, PolicyQuestion } from './decision.ts';
 export interface AskContext {
   /** Sent as X-Request-ID. */
   readonly requestId: string;
-  /** Sent as the header of that name. */
+  /** Sent as the headers of those names. */
   readonly traceparent?: string;
+  readonly tracestate?: string;
   readonly signal?: AbortSignal;
 }
 

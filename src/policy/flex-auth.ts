@@ -18,7 +18,7 @@ export function createFlexAuth(client: HttpClient): DecisionPoint {
   const { basePath } = client.endpoint;
   return {
     double: false,
-    async decide(question, { requestId, traceparent, signal }) {
+    async decide(question, { requestId, traceparent, tracestate, signal }) {
       const body = flexAuthBody(question);
       const answer = await client.json({
         method: 'POST',
@@ -26,6 +26,7 @@ export function createFlexAuth(client: HttpClient): DecisionPoint {
         body,
         requestId,
         traceparent,
+        tracestate,
         signal,
       });
       return flexAuthDecision(answer.json, requestId);

@@ -5,6 +5,7 @@ import type { Endpoint } from '../http/endpoint.ts';
 import { privatePem, publicPem } from '../http/pem.ts';
 import { type HttpLimits, Pool, type PoolRequest, type PoolStats } from '../http/pool.ts';
 import { WardenError } from '../kernel/errors.ts';
+import { traceHeaders } from '../kernel/trace.ts';
 import { authorization } from './bearer.ts';
 import { decisionPoint as party } from './decision-point.ts';
 import { parseEndpoint } from './endpoint.ts';
@@ -39,6 +40,7 @@ export interface HttpRequest {
   readonly body?: string;
   readonly requestId?: string;
   readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -94,7 +96,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         'user-agent': 'wardend',
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(request.requestId === undefined ? {} : { 'x-request-id': request.requestId }),
-        ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+        ...traceHeaders(request),
         ...(bearer === null ? {} : { authorization: await authorization(bearer) }),
       }),
       body: request.body,

@@ -3,7 +3,8 @@ import type { AttestedConnection } from '../callers/connection.ts';
 import type { Admission, CallerLimits } from '../callers/rate-limit.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
 import { newRequestId } from '../kernel/request-id.ts';
-import { traceOf } from '../kernel/trace.ts';
+import type { Spans } from '../kernel/spans.ts';
+import { type Trace, traceOf } from '../kernel/trace.ts';
 import type { LedgerKind } from '../ledger/record.ts';
 import type { RequestContext, Services, World } from '../operations/context.ts';
 import { ledgerCaller } from '../operations/trail.ts';
@@ -21,6 +22,8 @@ export interface RpcDeps {
   enter(world: World): () => void;
   /** Aborts when the daemon begins to stop: no new requests, and streams that would never end do. */
   readonly stopping: AbortSignal;
+  /** For the steps of a request that began then, in monotonic milliseconds; null where nobody collects them. */
+  spans(trace: Trace, beganAt: number): Spans | null;
   /** Called for what leaves as `internal`: the cause belongs in the log and nowhere else. */
   onInternalError(error: WardenError, method: string): void;
   onRequestEnd(end: RequestEnd): void;
@@ -55,6 +58,7 @@ async function admit(
   call: AnyCall,
   recordAs: LedgerKind | null,
   endsWithDaemon: boolean,
+  beganAt: number,
 ): Promise<{ context: RequestContext; release: () => void }> {
   const connection = deps.peers.find(call.getPeer());
   if (connection === null) throw gone();
@@ -76,10 +80,12 @@ async function admit(
   if (endsWithDaemon) deps.stopping.addEventListener('abort', onCancelled);
   const { services } = deps;
   services.counters.requestsInFlight += 1;
+  const trace = traceOf(call.metadata.get('traceparent'), call.metadata.get('tracestate'));
   return {
     context: {
       requestId: newRequestId(),
-      trace: traceOf(call.metadata.get('traceparent')),
+      trace,
+      spans: deps.spans(trace, beganAt),
       connection,
       world,
       services,
@@ -177,7 +183,7 @@ export async function conduct(
   let release: (() => void) | null = null;
   let failure: WardenError | null = null;
   try {
-    ({ context, release } = await admit(deps, call, recordAs, endsWithDaemon));
+    ({ context, release } = await admit(deps, call, recordAs, endsWithDaemon, began));
     await run(context);
   } catch (thrown) {
     const { error, status } = statusOf(deps, method, thrown, context);

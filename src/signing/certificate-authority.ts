@@ -1,3 +1,4 @@
+import type { Correlation } from '../kernel/spans.ts';
 import type { PublicKey } from '../ssh/public-key.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 
@@ -13,7 +14,7 @@ export interface AuthorityKey {
 export interface CertifyContext {
   readonly requestId: string;
   /** For outside systems. */
-  readonly traceparent?: string;
+  readonly correlation?: Correlation;
   readonly signal?: AbortSignal;
   /** Takes evidence as it comes about, whether a certificate comes of it or not. */
   readonly note?: (evidence: AuthorityEvidence) => void;

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import type { ActorType } from '../inventory/actor.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
-import type { Correlation } from '../kernel/trace.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
 import { apiPath } from '../openbao/path.ts';
 import { callAsDaemon, closeSession, type OpenBaoSession, sessionReady } from '../openbao/session.ts';
@@ -63,7 +62,7 @@ export class OpenBaoAuthority implements CertificateAuthority {
         method: 'POST',
         path,
         body: signBody(plan),
-        correlation: correlationOf(context),
+        correlation: context.correlation,
         signal: context.signal,
       });
       context.note?.({
@@ -105,10 +104,6 @@ function roleOf({ actorType, openbaoRole }: CertificatePlan, ssh: OpenBaoAuthori
   if (actorType !== 'host') return openbaoRole ?? ssh.roles[actorType];
   if (typeof ssh.host_role === 'string') return ssh.host_role;
   throw new WardenError('host_unsupported', 'the authority has no role that signs for hosts');
-}
-
-function correlationOf({ requestId, traceparent }: CertifyContext): Correlation | undefined {
-  return traceparent === undefined ? undefined : { requestId, traceparent };
 }
 
 /** Exactly what was planned. The engine's serial is its own, and its window begins at a time of its own. */

@@ -106,7 +106,8 @@ function stage(parts: Parts = {}) {
   const context = (uid = 1000): RequestContext =>
     ({
       requestId: 'request',
-      trace: traceOf(['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01']),
+      trace: traceOf(['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'], []),
+      spans: null,
       connection: {
         caller: { uid, gid: 1000, groups: [], pid: 1, exe: '/x', exeFile: null, unit: null, userUnit: null },
         check: () => (events.includes('read') ? (parts.caller ?? 'alive') : 'alive'),

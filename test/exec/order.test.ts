@@ -114,7 +114,8 @@ function stage(parts: Parts = {}) {
   const commandSlots = new CommandSlots(() => slots);
   const context = {
     requestId: 'request',
-    trace: { traceId: '0'.repeat(32), spanId: '0'.repeat(16), sampled: false },
+    trace: { traceId: '0'.repeat(32), spanId: '0'.repeat(16), sampled: false, state: '' },
+    spans: null,
     connection: {
       caller: { uid: 1000, gid: 1000, groups: [], pid: 1, exe: '/x', exeFile: null, unit: null, userUnit: null },
       check: () => (events.some((event) => event.startsWith('read')) ? (parts.caller ?? 'alive') : 'alive'),

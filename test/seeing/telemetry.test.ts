@@ -1,89 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { houseWith, INVENTORY } from '../access/support.ts';
 import { Client, clear, KEY, NO_LIMITS, records, refusalOf } from '../e2e/support.ts';
 import { type CliResult, warden } from '../support/cli.ts';
 import { DEV_WARDEN, type House, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
+import { Collector } from './collector.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
-
-type Value = {
-  stringValue?: string;
-  intValue?: number | string;
-  boolValue?: boolean;
-  arrayValue?: { values: Value[] };
-};
-type Attribute = { key: string; value: Value };
-interface Sent {
-  readonly name: string;
-  readonly at: Record<string, unknown>;
-  readonly raw: Record<string, unknown>;
-}
-
-function plain(value: Value): unknown {
-  if (value.arrayValue !== undefined) return value.arrayValue.values.map(plain);
-  const { stringValue, intValue, boolValue } = value;
-  return stringValue ?? (intValue === undefined ? boolValue : Number(intValue));
-}
-
-/** An OpenTelemetry collector that keeps what it gets: OTLP over HTTP in JSON, as its specification has it. */
-class Collector {
-  readonly logs: Sent[] = [];
-  readonly spans: Sent[] = [];
-  readonly headers: IncomingHttpHeaders[] = [];
-  bodies = '';
-  status = 200;
-  #hear = (): void => {};
-  readonly server: Server = createServer((request, response) => {
-    let text = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    request.on('end', () => {
-      this.headers.push(request.headers);
-      this.bodies += text;
-      if (this.status === 200) this.#take(request.url ?? '', JSON.parse(text) as Record<string, unknown>);
-      response.writeHead(this.status, { 'content-type': 'application/json' }).end('{}');
-      this.#hear();
-    });
-  });
-
-  #take(url: string, body: Record<string, unknown>): void {
-    const [list, scopes, items, into] =
-      url === '/v1/logs'
-        ? ['resourceLogs', 'scopeLogs', 'logRecords', this.logs]
-        : ['resourceSpans', 'scopeSpans', 'spans', this.spans];
-    type Node = Record<string, unknown>;
-    for (const resource of body[list as string] as Node[]) {
-      expect(JSON.stringify(resource.resource)).toContain('"stringValue":"wardend"');
-      for (const scope of resource[scopes as string] as Node[])
-        for (const raw of scope[items as string] as Node[]) {
-          const at = Object.fromEntries((raw.attributes as Attribute[]).map(({ key, value }) => [key, plain(value)]));
-          const name = String(raw.name ?? (raw.body as Value).stringValue);
-          (into as Sent[]).push({ name, at, raw });
-        }
-    }
-  }
-
-  async has<T>(find: () => T | undefined): Promise<T> {
-    return new Promise((resolve) => {
-      this.#hear = () => {
-        const found = find();
-        if (found !== undefined) resolve(found);
-      };
-      this.#hear();
-    });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-}
 
 const collector = new Collector();
 let url: string;
@@ -137,7 +62,7 @@ describe('an OpenTelemetry collector', () => {
   });
 
   test('gets a span for the request, by the id that was sent on, below that of whoever asked', async () => {
-    const span = await collector.has(() => collector.spans.find(({ raw }) => raw.traceId === TRACE));
+    const span = await collector.has(() => collector.spans.find(({ raw }) => raw.traceId === TRACE && raw.kind === 2));
     const [record] = await records(house, { kind: 'sign' });
     expect(span.name).toBe('warden.v1.Warden/Sign');
     expect(span.raw).toMatchObject({ parentSpanId: SPAN, kind: 2, spanId: expect.stringMatching(/^[0-9a-f]{16}$/) });

@@ -88,7 +88,7 @@ const onlyTo = (seen: readonly Seen[], path: RegExp): readonly Seen[] => seen.fi
 
 describe('the trace of a request', () => {
   test('goes from the caller to the gate, to OpenBao, into the ledger and into the log', async () => {
-    const fetched = await run(FETCH, { TRACEPARENT: `00-${TRACE}-${SPAN}-00` });
+    const fetched = await run(FETCH, { TRACEPARENT: `00-${TRACE}-${SPAN}-00`, TRACESTATE: 'congo=t61, rojo=1' });
     expect(fetched.code).toBe(0);
     const [asked] = onlyTo(atGate, /check/);
     const [read] = onlyTo(atStore, /platform-test\/data/);
@@ -98,21 +98,24 @@ describe('the trace of a request', () => {
       const sent = parseTraceparent(String(seen?.headers.traceparent));
       expect(sent).toMatchObject({ traceId: TRACE, sampled: false });
       expect(sent?.parentId).not.toBe(SPAN);
+      expect(seen?.headers.tracestate).toBe('congo=t61,rojo=1');
       expect(seen?.headers['x-request-id']).toBe(record?.request_id);
     }
+    // Nobody collects spans here: a step of its own would be the child of nothing.
     expect(asked?.headers.traceparent).toBe(read?.headers.traceparent);
     const line = await daemon.waitForLog(({ method }) => method === 'Fetch');
     expect(line).toMatchObject({ request_id: record?.request_id, trace_id: TRACE });
   });
 
   test.each([
-    ['none', {}],
+    ['none', { TRACESTATE: 'congo=t61' }],
     ['one that is none', { TRACEPARENT: 'so-so' }],
   ])('begins here where the caller has %s', async (_what, env) => {
     const before = atGate.length;
     expect((await run(SIGN, env)).code).toBe(0);
     const sent = parseTraceparent(String(atGate[before]?.headers.traceparent));
     expect(sent).toMatchObject({ sampled: true });
+    expect(atGate[before]?.headers.tracestate).toBeUndefined();
     const record = (await records(house, { kind: 'sign' })).at(-1);
     expect(record?.trace_id).toBe(sent?.traceId);
     expect(record?.trace_id).not.toBe(TRACE);
