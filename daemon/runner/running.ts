@@ -59,6 +59,7 @@ function onTerminal(
     },
     signal,
     onStop: (stopped) => onStop(() => stopped(output.writtenUntilNow())),
+    exited: exit,
     ended,
   };
 }
@@ -83,7 +84,7 @@ function onPipes(
     clearTimeout(linger);
     return end;
   });
-  return { pid, stdin, stdout, stderr, resize: () => {}, signal, onStop: () => {}, ended };
+  return { pid, stdin, stdout, stderr, resize: () => {}, signal, onStop: () => {}, exited: exit, ended };
 }
 
 /** Once everything was taken, or nobody wants it any more. */

@@ -70,6 +70,8 @@ export interface RunningCommand {
    * all for what was written until then. SIGCONT continues it.
    */
   onStop(stopped: (written: number) => void): void;
+  /** Resolves once the command itself has ended, whatever of its output nobody has taken yet. Never rejects. */
+  readonly exited: Promise<unknown>;
   /**
    * Never rejects. Waits for `stdout` and `stderr` to be read to their end, or destroyed. Others that hold the pipes
    * still (what a command left in the background) may write for two seconds more, then are ended, too. Null: whoever

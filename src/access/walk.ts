@@ -34,7 +34,7 @@ export interface Walked {
   readonly evidence: ReadEvidence | null;
   /** Overwrites every value. */
   dispose(): void;
-  /** Gives back what was made for this request, since it is not released after all or was used. Never throws. */
+  /** Gives back what was made for this request, since it is not released after all or was used: once, whoever asks. Never throws. */
   undo(): Promise<void>;
   /** Lengthens what was leased. Comes back with the seconds that it lasts from now. @throws WardenError owner_refused | owner_unavailable */
   renew(signal: AbortSignal): Promise<number>;
@@ -58,12 +58,10 @@ async function walkStore({ store }: Lanes, walk: WalkRequest, lane: ReadRequest[
   const dispose = (): void => {
     for (const value of values.values()) value.dispose();
   };
-  let held = evidence.leaseId !== '';
-  const undo = async (): Promise<void> => {
-    if (held) {
-      held = false;
-      await store.release(evidence.leaseId, authority, correlation);
-    }
+  let released = evidence.leaseId === '' ? Promise.resolve() : null;
+  const undo = (): Promise<void> => {
+    released ??= store.release(evidence.leaseId, authority, correlation);
+    return released;
   };
   const renew = (until: AbortSignal): Promise<number> => store.renew(evidence, authority, until);
   if (wrapSeconds === 0) return { fields: values, wrapped: null, evidence, dispose, undo, renew };

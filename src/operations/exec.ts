@@ -151,7 +151,15 @@ async function attend(
   peer: ExecPeer,
   { world, services, signal }: RequestContext,
 ): Promise<Ran> {
-  const stopKeeping = facts.routes.map(({ route, walked }) => services.keepLease(walked, route.id));
+  const keeping = facts.routes.map(({ route, walked }) => services.keepLease(walked, route.id));
+  const keepNoLonger = (): void => {
+    for (const stop of keeping.splice(0)) stop();
+  };
+  // A client may take for hours what a command of a second has written: what was leased ends with the command.
+  void running.exited.then(() => {
+    keepNoLonger();
+    for (const { walked } of facts.routes) void walked.undo();
+  });
   try {
     if (!input.stdin && input.terminal === null) running.stdin?.end();
     // Nobody may listen any more: runCommand sees that too, and the command comes to its end.
@@ -166,7 +174,7 @@ async function attend(
       recording,
     });
   } finally {
-    for (const stop of stopKeeping) stop();
+    keepNoLonger();
   }
 }
 

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CommandStart } from '../../src/access/command-runner.ts';
 import { CommandSlots } from '../../src/access/command-slots.ts';
 import { keepLease } from '../../src/access/lease-keeper.ts';
@@ -57,6 +57,8 @@ interface Parts {
   /** The file behind the command, by the time that it has been started. */
   readonly replaced?: boolean;
   readonly startFails?: boolean;
+  /** When the command itself ends, where that is before its output was taken. */
+  readonly exits?: Promise<void>;
   readonly slots?: number;
   readonly lockedDown?: boolean;
 }
@@ -172,6 +174,7 @@ function stage(parts: Parts = {}) {
                 signalled.push(name);
                 stdout.destroy();
               },
+              exited: parts.exits ?? ended,
               ended,
             };
           },
@@ -271,7 +274,7 @@ describe('an exec goes through its gate in order', () => {
     await exec(asked, peer, context);
     expect(events).toEqual([
       ...['confinement', 'find', `gate ${DB}`, 'read database', 'ledger exec_start', 'start'],
-      ...['kept no longer', 'ledger exec_end', 'release lease-1', 'ended'],
+      ...['kept no longer', 'release lease-1', 'ledger exec_end', 'ended'],
     ]);
     expect(questions[0]).toMatchObject({
       action: 'exec',
@@ -307,13 +310,34 @@ describe('an exec goes through its gate in order', () => {
     expect(slots.running).toBe(0);
   });
 
+  test('what was leased ends with the command, whoever takes its output when', async () => {
+    let take: () => void = () => {};
+    const taken = new Promise<void>((resolve) => {
+      take = resolve;
+    });
+    const { events, context, peer } = stage({ exits: Promise.resolve() });
+    const slow: ExecPeer = {
+      ...peer,
+      send: async (event) => {
+        if (event.kind === 'stdout') await taken;
+        await peer.send(event);
+      },
+    };
+    const done = exec(input(), slow, context);
+    await vi.waitUntil(() => events.includes('release lease-1'));
+    expect(events.slice(-2)).toEqual(['kept no longer', 'release lease-1']);
+    take();
+    await done;
+    expect(events.slice(-4)).toEqual(['kept no longer', 'release lease-1', 'ledger exec_end', 'ended']);
+  });
+
   test('two routes: each is asked about and recorded by itself, and every one before the start', async () => {
     const { events, entries, context, peer } = stage();
     await exec(input({ routes: ['kv', 'db', 'kv'] }), peer, context);
     expect(events).toEqual([
       ...['confinement', 'find', `gate ${KV}`, `gate ${DB}`, 'read m', 'read database'],
       ...['ledger exec_start', 'ledger exec_start', 'start', 'kept no longer', 'kept no longer'],
-      ...['ledger exec_end', 'release lease-1', 'ended'],
+      ...['release lease-1', 'ledger exec_end', 'ended'],
     ]);
     expect(entries.map(({ kind, route }) => [kind, route])).toEqual([
       ['exec_start', 'kv'],

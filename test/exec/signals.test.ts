@@ -35,6 +35,7 @@ async function signalled(orders: readonly NodeJS.Signals[]): Promise<number[]> {
     stderr,
     resize: () => {},
     onStop: () => {},
+    exited: new Promise(() => {}),
     signal: () => {
       at.push(monotonic());
       if (at.length < orders.length) return;
@@ -98,6 +99,7 @@ test('a client that takes nothing holds up its command no longer than it may run
     stderr,
     resize: () => {},
     onStop: () => {},
+    exited: new Promise(() => {}),
     signal: (name) => {
       signals.push(`${now} ${name}`);
       if (name !== 'SIGKILL') return;
