@@ -38,8 +38,8 @@ async function run(terminal: boolean): Promise<string> {
     if (message?.$case === 'stdout') stdout += message.value.toString();
     else if (message?.$case === 'stderr') stderr += message.value.toString();
     else if (message?.$case === 'ended') {
+      // Nobody says that nothing more will be sent: a call is over with its answers, as often as this connection likes.
       end = `${message.value.exitCode}${message.value.signal}`;
-      call.end();
     }
   }
   return `${stdout.length} ${stderr.length} ${stdout.slice(-16)} ${end}`;

@@ -152,6 +152,8 @@ export class Channel {
       state.failure ??= this.#lost;
     } finally {
       if (!call.readableEnded) call.close(constants.NGHTTP2_CANCEL);
+      // The other side has said all that it will. A call that stayed half open would count among those that it takes at once.
+      else call.end();
     }
     if (state.failure !== null) throw state.failure;
     await this.#finish(state.answer, reader);
