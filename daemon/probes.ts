@@ -33,6 +33,9 @@ export class Probes {
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
   #again = false;
+  /** Numbers of the round that began last, and of the one whose answers are shown. */
+  #round = 0;
+  #shown = 0;
 
   constructor(world: () => ProbedWorld, health: Health, changed: () => void) {
     this.#world = world;
@@ -76,14 +79,17 @@ export class Probes {
 
   async run(): Promise<void> {
     const world = this.#world();
-    const before = JSON.stringify(this.states);
+    const round = ++this.#round;
     const [authority, policy, store] = await Promise.all([
       probeAuthority(world),
       probePolicy(world),
       probeStore(world),
     ]);
-    // A reload in between has probes of its own.
-    if (this.#world() !== world) return;
+    // A reload in between has probes of its own; and who waited for a system that was gone must not overrule who has
+    // since met it again.
+    if (this.#world() !== world || round < this.#shown) return;
+    this.#shown = round;
+    const before = JSON.stringify(this.states);
     this.#authority = authority;
     this.#policy = policy;
     this.#store = store;
