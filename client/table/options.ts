@@ -4,14 +4,8 @@ import type { OptionSpec } from '../command-spec.ts';
 // Options that several commands take, described once.
 
 export const TTL: OptionSpec = { type: 'string', value: 'TTL', summary: 'lifetime: 90m, 8h or a bare number of hours' };
-export const REQUEST: Readonly<Record<string, OptionSpec>> = {
-  ttl: TTL,
-  principal: {
-    type: 'string',
-    value: 'NAME',
-    multiple: true,
-    summary: "only these of the actor's principals; repeatable",
-  },
+/** Of whatever the gate may be asked about. */
+const ON_WHOSE_WORD: Readonly<Record<string, OptionSpec>> = {
   reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
   ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
   'id-token-file': {
@@ -20,6 +14,16 @@ export const REQUEST: Readonly<Record<string, OptionSpec>> = {
     summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
     complete: 'file',
   },
+};
+export const REQUEST: Readonly<Record<string, OptionSpec>> = {
+  ttl: TTL,
+  principal: {
+    type: 'string',
+    value: 'NAME',
+    multiple: true,
+    summary: "only these of the actor's principals; repeatable",
+  },
+  ...ON_WHOSE_WORD,
 };
 export const PUBKEY: OptionSpec = {
   type: 'string',
@@ -53,8 +57,14 @@ export const FILTERS: Readonly<Record<string, OptionSpec>> = {
   since: { type: 'string', value: 'TIME', summary: 'from then on: 2h, 7d or 2026-06-24T10:00:00Z' },
   until: { type: 'string', value: 'TIME', summary: 'up to then, in the same forms' },
 };
+const WORKLOAD: OptionSpec = {
+  type: 'string',
+  value: 'ACTOR',
+  summary: 'the workload that the secret is for',
+  complete: 'actor',
+};
 export const ROUTE_REQUEST: Readonly<Record<string, OptionSpec>> = {
-  actor: { type: 'string', value: 'ACTOR', summary: 'the workload that the secret is for', complete: 'actor' },
+  actor: WORKLOAD,
   field: { type: 'string', value: 'NAME', multiple: true, summary: 'only this field; repeatable with --json' },
   output: {
     type: 'string',
@@ -68,14 +78,7 @@ export const ROUTE_REQUEST: Readonly<Record<string, OptionSpec>> = {
     value: 'TIME',
     summary: 'a single-use wrapping token of OpenBao instead of the value',
   },
-  reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
-  ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
-  'id-token-file': {
-    type: 'string',
-    value: 'FILE',
-    summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
-    complete: 'file',
-  },
+  ...ON_WHOSE_WORD,
 };
 export const EXEC_REQUEST: Readonly<Record<string, OptionSpec>> = {
   route: {
@@ -84,7 +87,7 @@ export const EXEC_REQUEST: Readonly<Record<string, OptionSpec>> = {
     multiple: true,
     summary: 'a route to a secret, with all that its inject: says; repeatable',
   },
-  actor: { type: 'string', value: 'ACTOR', summary: 'the workload that the secret is for', complete: 'actor' },
+  actor: WORKLOAD,
   'env-file': {
     type: 'string',
     value: 'FILE',
@@ -95,14 +98,7 @@ export const EXEC_REQUEST: Readonly<Record<string, OptionSpec>> = {
   'no-mask': { type: 'boolean', summary: 'output as it is; only where every route allows it' },
   'no-network': { type: 'boolean', summary: 'run the command in an empty network namespace' },
   'no-stdin': { type: 'boolean', summary: 'an empty stdin and no terminal for the command' },
-  reason: { type: 'string', value: 'TEXT', summary: 'why, for the decision point and the ledger' },
-  ticket: { type: 'string', value: 'ID', summary: 'a ticket, for the decision point and the ledger' },
-  'id-token-file': {
-    type: 'string',
-    value: 'FILE',
-    summary: 'a signed ID token (- is stdin); else WARDEN_ID_TOKEN',
-    complete: 'file',
-  },
+  ...ON_WHOSE_WORD,
 };
 export const COMMAND_LINE = { name: 'COMMAND', required: true, rest: true } as const;
 export const ACTOR = { name: 'ACTOR', required: true, complete: 'actor' } as const;

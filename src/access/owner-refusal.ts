@@ -1,5 +1,6 @@
 import { WardenError } from '../kernel/errors.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
+import { isOutage, outageError, privateWords } from '../openbao/outage.ts';
 
 export interface AskedOf {
   /** As the store's policies name it. */
@@ -7,15 +8,15 @@ export interface AskedOf {
   readonly as: 'caller' | 'daemon';
 }
 
-const MEND_ADDRESS = 'see openbao.address in warden.yaml, and whether OpenBao runs; the daemon goes on by itself then';
-
 /** What a failure of OpenBao is to whoever asked for a secret. Anything unknown stays what it is. */
 export function errorOfOwner(error: unknown, { path, as }: AskedOf): unknown {
   if (!(error instanceof OpenBaoFault)) return error;
   const whose = as === 'caller' ? 'your token' : "the daemon's token";
   const refused = (message: string, hint: string): WardenError =>
     new WardenError('owner_refused', message, { hint, cause: error, privateDetail: privateWords(error) });
-  switch (error.kind) {
+  const { kind } = error;
+  if (isOutage(kind)) return outageError('owner_unavailable', kind, error);
+  switch (kind) {
     case 'token_invalid':
       return refused(
         // Where there is no token at all, it is the login that was refused.
@@ -37,46 +38,9 @@ export function errorOfOwner(error: unknown, { path, as }: AskedOf): unknown {
       return missing(error, `OpenBao has nothing at ${path}`);
     case 'deleted':
       return missing(error, `the newest version at ${path} is deleted or destroyed`);
-    case 'answer':
-    case 'wrapped':
-      return unavailable(error, 'tell the owner of OpenBao: its answer breaks the contract');
-    case 'untrusted':
-      return unavailable(error, 'see openbao.address and openbao.ca_file in warden.yaml, and the log of the daemon');
-    case 'sealed':
-      return unavailable(error, 'its key holders unseal it: bao operator unseal; the daemon goes on by itself then');
-    case 'not_initialised':
-      return unavailable(error, 'it wants initialising: bao operator init');
-    case 'rate_limited':
-    case 'quota':
-    case 'overloaded':
-      return unavailable(error, 'ask again in a moment');
-    case 'standby':
-    case 'unreachable':
-    case 'timeout':
-    case 'server_error':
-      return unavailable(error, MEND_ADDRESS);
   }
 }
 
 function missing(cause: OpenBaoFault, message: string): WardenError {
   return new WardenError('secret_missing', message, { cause, privateDetail: privateWords(cause) });
-}
-
-/** Where the fault's own sentence names files or codes, which are for the log. */
-const PUBLIC: Partial<Record<OpenBaoFault['kind'], string>> = {
-  untrusted: 'OpenBao could not show that it is the one configured, or the daemon not who it is',
-  unreachable: 'OpenBao cannot be reached',
-};
-
-function unavailable(fault: OpenBaoFault, hint: string): WardenError {
-  return new WardenError('owner_unavailable', PUBLIC[fault.kind] ?? fault.message, {
-    hint,
-    cause: fault,
-    privateDetail: privateWords(fault),
-    ...(fault.retryAfterMs === null ? {} : { retryAfterMs: fault.retryAfterMs }),
-  });
-}
-
-function privateWords({ message, said, status }: OpenBaoFault): string {
-  return [message, status === null ? '' : `HTTP ${status}`, said].filter((part) => part !== '').join('; ');
 }

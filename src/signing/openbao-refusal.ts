@@ -1,5 +1,6 @@
 import { WardenError } from '../kernel/errors.ts';
 import { OpenBaoFault } from '../openbao/fault.ts';
+import { isOutage, outageError, privateWords } from '../openbao/outage.ts';
 import type { Certificate } from '../ssh/certificate.ts';
 import { criticalOptionsOf, extensionsOf } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
@@ -29,8 +30,10 @@ const SETUP = '`warden openbao setup --dry-run` shows what the daemon needs ther
 export function errorOfOpenBao(error: unknown, at: EngineRole): unknown {
   if (!(error instanceof OpenBaoFault)) return error;
   const refused = (message: string, hint: string): WardenError =>
-    new WardenError('ca_refused', message, { hint, cause: error, ...privately(error) });
-  switch (error.kind) {
+    new WardenError('ca_refused', message, { hint, cause: error, privateDetail: privateWords(error) });
+  const { kind } = error;
+  if (isOutage(kind)) return outageError('ca_unavailable', kind, error);
+  switch (kind) {
     case 'rejected': {
       const setting = SETTINGS.find(([pattern]) => pattern.test(error.said))?.[1].replace('ROLE', at.role);
       return refused(
@@ -55,27 +58,6 @@ export function errorOfOpenBao(error: unknown, at: EngineRole): unknown {
         'OpenBao takes no token of the daemon',
         '`warden status` says how its login went; openbao.login names it',
       );
-    case 'answer':
-    case 'wrapped':
-      return unavailable(error, 'tell the owner of OpenBao: its answer breaks the contract');
-    case 'untrusted':
-      return unavailable(error, 'see openbao.address and openbao.ca_file in warden.yaml, and the log of the daemon');
-    case 'sealed':
-      return unavailable(error, 'its key holders unseal it: bao operator unseal; the daemon goes on by itself then');
-    case 'not_initialised':
-      return unavailable(error, 'it wants initialising: bao operator init');
-    case 'rate_limited':
-    case 'quota':
-    case 'overloaded':
-      return unavailable(error, 'ask again in a moment');
-    case 'standby':
-    case 'unreachable':
-    case 'timeout':
-    case 'server_error':
-      return unavailable(
-        error,
-        'see openbao.address in warden.yaml, and whether OpenBao runs; the daemon goes on by itself then',
-      );
   }
 }
 
@@ -87,24 +69,4 @@ export function unwantedExtensions(certificate: Certificate, plan: CertificatePl
   if (option !== undefined) return `option ${JSON.stringify(option)}`;
   const extension = extra(certificate.extensions, extensionsOf(plan.options));
   return extension === undefined ? null : `extension ${JSON.stringify(extension)}`;
-}
-
-function unavailable(fault: OpenBaoFault, hint: string): WardenError {
-  return new WardenError('ca_unavailable', PUBLIC[fault.kind] ?? fault.message, {
-    hint,
-    cause: fault,
-    ...privately(fault),
-    ...(fault.retryAfterMs === null ? {} : { retryAfterMs: fault.retryAfterMs }),
-  });
-}
-
-/** Where the fault's own sentence names files or codes, which are for the log. */
-const PUBLIC: Partial<Record<OpenBaoFault['kind'], string>> = {
-  untrusted: 'OpenBao could not show that it is the one configured, or the daemon not who it is',
-  unreachable: 'OpenBao cannot be reached',
-};
-
-function privately({ message, said, status }: OpenBaoFault): { privateDetail: string } {
-  const parts = [message, status === null ? '' : `HTTP ${status}`, said];
-  return { privateDetail: parts.filter((part) => part !== '').join('; ') };
 }
