@@ -14,6 +14,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // The canary: all temporary folders in one, each looked through before it goes, and what is left at the end.
+    globalSetup: ['test/support/run-folder.ts'],
+    setupFiles: ['test/support/look-before-removal.ts'],
     sequence: { sequencer: LongestFirst },
     // Real processes (sshd, ssh-keygen, wardend) on two cores: generous, since a timeout here is a hang, never a measure.
     testTimeout: 60_000,

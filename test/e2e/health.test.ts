@@ -5,6 +5,7 @@ import { faultOfAnswers } from '../../daemon/probes.ts';
 import { FetchRequest, WardenDefinition } from '../../src/rpc/generated/warden/v1/warden.ts';
 import { furnish } from '../openbao/support.ts';
 import { startAgent } from '../signing/support/agent.ts';
+import { secretValue } from '../support/canary.ts';
 import { type House, makeHouse, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
 import { devServer, type RealServer } from '../support/openbao.ts';
 import { sshKeygenOk } from '../support/ssh-keygen.ts';
@@ -62,7 +63,7 @@ ${NO_LIMITS}`;
     point = await DecisionPointServer.start(() => ({ effect: 'allow', id: 'decision:1' }));
     const { caKey } = await furnish(bao);
     await bao.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
-    await bao.ok('POST', 'platform-test/data/word', { data: { word: 'value' } });
+    await bao.ok('POST', 'platform-test/data/word', { data: { word: secretValue('word') } });
     house = makeHouse();
     writeFileSync(join(house.config, 'ca.pub'), caKey, { mode: 0o600 });
     writeFileSync(

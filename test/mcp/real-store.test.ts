@@ -2,11 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { houseWith, INVENTORY } from '../access/support.ts';
+import { secretValue } from '../support/canary.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
 import { devServer, type RealServer } from '../support/openbao.ts';
 import { type Agent, startAgent } from './support.ts';
 
-const CANARY = 'canary-51c0de-value-of-the-real-store';
+const CANARY = secretValue('value-of-the-real-store');
 const route = (id: string, path: string): string => `  - id: ${id}
     owner: openbao
     lane: openbao-kv

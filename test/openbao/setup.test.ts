@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { secretValue } from '../support/canary.ts';
 import { json, warden } from '../support/cli.ts';
 import { makeHouse, startDaemon } from '../support/daemon.ts';
 import { type Api, apiOf, devServer, type RealServer } from '../support/openbao.ts';
@@ -220,7 +221,7 @@ test('a daemon signs with it, within its roles, and the ledger names the request
 test('routes that the daemon walks in its own name are read by its policy, and nothing beside them', async () => {
   await real.ok('POST', 'sys/mounts/kv-test', { type: 'kv', options: { version: '2' } });
   for (const name of ['listed', 'callers-own', 'of-prod', 'unlisted'])
-    await real.ok('POST', `kv-test/data/words/${name}`, { data: { word: `value-of-${name}` } });
+    await real.ok('POST', `kv-test/data/words/${name}`, { data: { word: secretValue(name) } });
   const route = (id: string, as: string, posture: string, path: string, lane = 'openbao-kv'): string =>
     `  - { id: ${id}, owner: openbao, lane: ${lane}, as: ${as}, secret: { required_maturity: M0, data_class: synthetic }, location: { ${posture}: { mount: kv-test, path: ${path}, fields: [word] } }, fetch_capable: true, actors: [agt-test] }\n`;
   const routes = (more = ''): Promise<void> =>
@@ -243,10 +244,10 @@ test('routes that the daemon walks in its own name are read by its policy, and n
   cleanups.add(() => daemon.stop());
   const fetched = (id: string) =>
     warden(['fetch', id, '--actor', 'agt-test', '--socket', house.socket], { cwd: house.folder, env: {} });
-  expect(await fetched('listed')).toMatchObject({ code: 0, stdout: 'value-of-listed' });
+  expect(await fetched('listed')).toMatchObject({ code: 0, stdout: secretValue('listed') });
   expect(await fetched('unlisted')).toMatchObject({ code: 1, stdout: '' });
   expect((await setup(['--apply'])).code).toBe(0);
-  expect(await fetched('unlisted')).toMatchObject({ code: 0, stdout: 'value-of-unlisted' });
+  expect(await fetched('unlisted')).toMatchObject({ code: 0, stdout: secretValue('unlisted') });
   expect(await daemon.stop()).toBe(0);
 
   await routes(route('leased', 'daemon', 'test', 'creds/reader', 'openbao-dynamic'));

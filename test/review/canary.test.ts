@@ -1,13 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
 import { holdNoSecret, secretValue } from '../support/canary.ts';
-import { type House, makeHouse, startDaemon } from '../support/daemon.ts';
 
 // The tests' own tripwire: what it does not see, no test of the suite sees.
-let house: House | undefined;
-afterEach(() => house?.remove());
-
 const value = secretValue('of-this-test');
 
 test.each([
@@ -18,7 +15,7 @@ test.each([
     Buffer.from(`${'x'.repeat(before)}${value} and more`).toString('base64'),
   ]),
   ['as a token of OpenBao', 'got s.0123456789abcdefghijABCD back'],
-  ['as the token of a test server', 'x-vault-token: root-of-this-test'],
+  ['as the token of a test server', `x-vault-token: ${secretValue('root-token')}`],
 ])('a secret %s is seen', (_name, text) => {
   expect(() => holdNoSecret(text, 'here')).toThrow(/ stands in here$/);
 });
@@ -31,23 +28,47 @@ test.each([
   expect(() => holdNoSecret(text, 'here')).not.toThrow();
 });
 
-test('a house that is torn down with one in its state folder fails, and is gone all the same', () => {
-  const here = makeHouse();
-  mkdirSync(join(here.state, 'deep'));
-  writeFileSync(join(here.state, 'deep', 'signatures.log'), value);
-  expect(() => here.remove()).toThrow(/a secret value stands in .*deep\/signatures\.log$/);
-  expect(() => here.remove()).not.toThrow();
+/** The suite's canary in a run of its own. */
+function runOf(fixture: string): Promise<{ code: number | null; output: string }> {
+  const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
+  const config = fileURLToPath(new URL('planted/vitest.config.ts', import.meta.url));
+  const child = spawn(process.execPath, [vitest, 'run', '--config', config, fixture], {
+    env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), TMPDIR: tmpdir(), NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+  }
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
+}
+
+test('a run in which every test passes fails for each secret that it left, and names no other place', async () => {
+  const { code, output } = await runOf('planted.fixture.ts');
+  expect(output).toContain('9 passed (9)');
+  expect(code, output).toBe(1);
+  expect(output).toContain('the run left secrets behind');
+  const findings = output.split('\n').filter((line) => / stands in /.test(line));
+  const places: [string, string][] = [
+    ['a secret value, in hex', 'trace.bin'],
+    ['a secret value', 'swallowed.log'],
+    ['a secret value, in base64', 'session.cast'],
+    ['a secret value', 'large.log'],
+    ['the memory of a process', 'memory-of-a-daemon'],
+    ['a secret value', 'signatures.log'],
+    ['a secret value', 'environ of the daemon'],
+    ['a secret value', 'cmdline of the daemon'],
+  ];
+  for (const [what, place] of places) {
+    expect(findings).toContainEqual(expect.stringMatching(new RegExp(`^  ${what} stands in (?:\\S+/)?${place}`)));
+  }
+  expect(findings).toHaveLength(places.length);
 });
 
-test('a house with a core file fails', () => {
-  const here = makeHouse();
-  writeFileSync(join(here.folder, 'core.4711'), 'memory');
-  expect(() => here.remove()).toThrow(/a core file was left/);
-});
-
-test('a daemon that was given one in its environment fails when it stops, and has stopped', async () => {
-  house = makeHouse();
-  const daemon = await startDaemon({ house, env: { SOMETHING: value } });
-  await expect(daemon.stop()).rejects.toThrow(/a secret value stands in environ of the daemon/);
-  expect(await daemon.stop()).toBe(0);
+test('a run in which a secret is where it may be says how much it looked through', async () => {
+  const { code, output } = await runOf('clean.fixture.ts');
+  expect(output).toMatch(/Canary {2}found nowhere \(\d+ files, \d+ MiB, \d+\.\d s\)/);
+  expect(code, output).toBe(0);
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseTraceparent } from '../../src/kernel/traceparent.ts';
 import { houseWith, INVENTORY } from '../access/support.ts';
 import { clear, KEY, records } from '../e2e/support.ts';
+import { secretValue } from '../support/canary.ts';
 import { type CliResult, json, warden } from '../support/cli.ts';
 import { type House, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
 import { devServer, type RealServer } from '../support/openbao.ts';
@@ -35,7 +36,7 @@ async function listening(server: Server): Promise<string> {
 beforeAll(async () => {
   bao = await devServer();
   await bao.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
-  await bao.ok('POST', 'platform-test/data/workloads/ci/npm', { data: { token: 'value-of-the-route' } });
+  await bao.ok('POST', 'platform-test/data/workloads/ci/npm', { data: { token: secretValue('of-the-route') } });
   gate = createServer((asked, response) => {
     asked.resume();
     if (asked.method === 'POST') atGate.push({ path: asked.url ?? '', headers: asked.headers });

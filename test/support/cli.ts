@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { builtPrograms } from './built.ts';
+import { secretIn } from './canary.ts';
 
 export interface CliResult {
   readonly code: number | null;
@@ -42,7 +43,12 @@ export function warden(args: readonly string[], options: CliOptions = {}): Promi
       texts.stderr += chunk;
     });
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, ...texts }));
+    child.on('close', (code) => {
+      // What is fetched goes to stdout; an error holds no value, whatever failed.
+      const what = secretIn(Buffer.from(texts.stderr));
+      if (what !== null) reject(new Error(`${what} stands in stderr of: warden ${args.join(' ')}`));
+      else resolve({ code, ...texts });
+    });
     // A program that does not read its stdin closes it under us: that is its right.
     child.stdin.on('error', () => {});
     child.stdin.end(stdin ?? '');

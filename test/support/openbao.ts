@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { secretValue } from './canary.ts';
 
 export const BAO = fileURLToPath(new URL('../../.cache/openbao/bao', import.meta.url));
 
@@ -71,7 +72,7 @@ export interface RealServer extends Api {
 /** A real OpenBao in memory, unsealed. Its home is a temporary folder, so nothing of the user's is read or written. */
 export async function devServer(): Promise<RealServer> {
   const port = await freePort();
-  const rootToken = 'root-of-this-test';
+  const rootToken = secretValue('root-token');
   const args = ['server', '-dev', `-dev-listen-address=127.0.0.1:${port}`, '-dev-no-store-token'];
   const { child, home, output } = await start(args, { BAO_DEV_ROOT_TOKEN_ID: rootToken }, /^Root Token:/);
   const api = apiOf(`http://127.0.0.1:${port}`, rootToken);
