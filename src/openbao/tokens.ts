@@ -181,6 +181,8 @@ export class Tokens implements TokenSource {
         this.#renewals += 1;
         this.#succeeded();
         this.#extend(held, grant);
+        // The maximum is met, and what is left of it may be less than a second.
+        if (!held.renewable) await this.#tryLogin();
       } catch (error) {
         const fault = faultOf(error);
         if (isPassing(fault)) return this.#failed(fault, []);
