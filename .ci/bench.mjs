@@ -8,6 +8,7 @@ const programs = {
   bench: 'test/bench/main.ts',
   'echo-server': 'test/bench/echo-server.ts',
   flood: 'test/bench/flood.ts',
+  'floor-server': 'test/bench/floor-server.ts',
   'loop-probe': 'test/bench/loop-probe.ts',
 };
 await bundleTool(programs, '.cache/bench');

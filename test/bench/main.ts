@@ -6,7 +6,7 @@ import { execStream, execTrue } from './exec.ts';
 import { fairness } from './fairness.ts';
 import { gateCached, gateUncached, reload10k } from './gate.ts';
 import { maskThroughput, maskThroughputPem } from './masking.ts';
-import { fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
+import { fetchFloor, fetchValue, openbaoSign, wardenFetchWall } from './openbao.ts';
 import { certsOverSshKeygen, latencyOverEcho, manyActors, throughputOverEcho } from './signing.ts';
 import { coldStart, idleRss, wardenSignWall } from './startup.ts';
 import { measure, type Result } from './stats.ts';
@@ -22,6 +22,7 @@ const ALL = [
   manyActors,
   openbaoSign,
   fetchValue,
+  fetchFloor,
   wardenFetchWall,
   execTrue,
   execStream,

@@ -6,7 +6,7 @@ import { parseCertificateLine } from '../../src/ssh/certificate.ts';
 import { parsePublicKeyLine } from '../../src/ssh/public-key.ts';
 import { BAO, devServer, type RealServer } from '../support/openbao.ts';
 import { Caller } from './load.ts';
-import { type Config, keyPair, type Program, startProgram, writeConfig } from './programs.ts';
+import { type Config, keyPair, type Program, startFloor, startProgram, writeConfig } from './programs.ts';
 import type { Benchmark, Measured } from './stats.ts';
 
 const CALLS = 200;
@@ -141,6 +141,34 @@ export const fetchValue: Benchmark = {
         p50(async () => hold(((await ask(direct, bao.rootToken, 'GET', PATH)).data as { token?: unknown }).token)),
       async tearDown() {
         caller.close();
+        await leave(all);
+      },
+    };
+  },
+};
+
+export const fetchFloor: Benchmark = {
+  name: 'fetch_p50_over_floor',
+  unit: 'ms',
+  baseline: 'a bare grpc-js server that does the same GET and syncs a line to the disk',
+  aim: 'shown',
+  warmUp: 5,
+  async setUp(): Promise<Measured> {
+    const all = await scene('local');
+    const { bao, daemon, publicKey } = all;
+    const floor = await startFloor(bao.address, PATH);
+    const caller = new Caller(daemon.socket, publicKey);
+    const bare = new Caller(floor.socket, publicKey);
+    const fetched = async (from: Caller): Promise<void> => {
+      if ((await from.fetch('npm-publish', bao.rootToken)) !== VALUE) throw new Error('another value');
+    };
+    return {
+      ours: () => p50(() => fetched(caller)),
+      baseline: () => p50(() => fetched(bare)),
+      async tearDown() {
+        caller.close();
+        bare.close();
+        await floor.stop();
         await leave(all);
       },
     };

@@ -97,6 +97,13 @@ export async function startEcho(): Promise<Program> {
   return started(['.cache/bench/echo-server.mjs', socket], dir, socket);
 }
 
+/** What a fetch cannot do without, and nothing else: see there. */
+export async function startFloor(origin: string, path: string): Promise<Program> {
+  const dir = scratch('floor');
+  const socket = join(dir, 'floor.sock');
+  return started(['.cache/bench/floor-server.mjs', socket, origin, path, join(dir, 'records')], dir, socket);
+}
+
 export async function startFlexAuth(dir: string, registry: string): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(
     process.execPath,
