@@ -1,7 +1,7 @@
+import type { ConfigParser } from '../src/config/parser.ts';
 import { formatProblem } from '../src/config/problems.ts';
 import type { Settings } from '../src/config/snapshot.ts';
 import { ConfigStore } from '../src/config/store.ts';
-import { workerParser } from '../src/config/worker-parser.ts';
 import type { Clock } from '../src/kernel/clock.ts';
 import { WardenError } from '../src/kernel/errors.ts';
 import type { Log } from './log.ts';
@@ -13,7 +13,7 @@ import { buildWorld } from './world.ts';
 export interface Begun {
   readonly store: ConfigStore;
   /** To be closed when nothing is loaded any more. */
-  readonly parser: ReturnType<typeof workerParser>;
+  readonly parser: ConfigParser;
   /** The first one is in force. */
   readonly worlds: Worlds;
   /** Of the first snapshot: what is fixed at start is as it says. */
@@ -26,7 +26,12 @@ export interface Begun {
  */
 export async function beginWithConfig(
   { configDir, stateDir, spawner }: Places,
-  { clock, uid, log }: { readonly clock: Clock; readonly uid: number; readonly log: Log },
+  {
+    parser,
+    clock,
+    uid,
+    log,
+  }: { readonly parser: ConfigParser; readonly clock: Clock; readonly uid: number; readonly log: Log },
 ): Promise<Begun> {
   const worldDeps = {
     stateDir,
@@ -38,7 +43,6 @@ export async function beginWithConfig(
   };
 
   let worlds: Worlds | null = null;
-  const parser = workerParser();
   const store = new ConfigStore({
     dir: configDir,
     daemonUid: uid,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { workerParser } from '../src/config/worker-parser.ts';
 import { daemonPaths } from '../src/kernel/paths.ts';
 import { effectiveUid } from '../src/unix/effective-uid.ts';
 import { harden } from '../src/unix/harden.ts';
@@ -20,7 +21,6 @@ import { startError } from './start-error.ts';
 import { lockState } from './state-lock.ts';
 import { VERSION } from './version.ts';
 import { feedWatchdog } from './watchdog.ts';
-import { wire } from './wire.ts';
 
 const DRAIN_MS = 10_000;
 /** For connections that were accepted in the last moment, and whose request is on its way. */
@@ -33,6 +33,10 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(USAGE);
   if (args.version) return void process.stdout.write(`wardend ${VERSION}\n`);
   harden();
+  // The thread that reads the config starts while this one loads the rest of the daemon.
+  const parser = workerParser();
+  parser.warm();
+  const { wire } = await import('./wire.ts');
   // A log reader that goes away must not take the daemon with it, nor a reload that is asked for during the start.
   process.on('SIGPIPE', ignore);
   process.on('SIGHUP', ignore);
@@ -56,7 +60,7 @@ async function main(): Promise<void> {
   const privateFolder = args.socket === null && found.privateSocketFolder;
   ensurePrivateDir(dirname(places.socketPath), uid, privateFolder);
   const lock = lockState(places.stateDir);
-  const daemon = await wire(places, log, manager);
+  const daemon = await wire(places, parser, log, manager);
   const onConnection = daemon.server.accept;
   const onError = (cause: Error): void => log.error({ cause: cause.message }, 'accept failed');
   const { mode, group } = daemon.socket;

@@ -12,7 +12,7 @@ import { ServerReflectionDefinition } from '../src/rpc/generated/grpc/reflection
 import { ServerReflectionDefinition as ReflectionAlpha } from '../src/rpc/generated/grpc/reflection/v1alpha/reflection.ts';
 import { WardenDefinition } from '../src/rpc/generated/warden/v1/warden.ts';
 import { type Health, healthHandlers } from '../src/rpc/health.ts';
-import { reflectionHandlers } from '../src/rpc/reflection.ts';
+import { reflectionHandlers } from '../src/rpc/reflection-handlers.ts';
 import { type ServiceHost, wardenHandlers } from '../src/rpc/service.ts';
 import { attest, isOwnConnection } from './attest.ts';
 import type { Log } from './log.ts';

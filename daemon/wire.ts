@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { createCallerLimits } from '../src/callers/rate-limit.ts';
+import type { ConfigParser } from '../src/config/parser.ts';
 import { Reloader, type ReloadTrigger } from '../src/config/reload.ts';
 import { type ConfigWatch, watchConfig } from '../src/config/watch.ts';
 import { systemClock } from '../src/kernel/clock.ts';
@@ -51,11 +52,11 @@ export interface Daemon {
 const PROBE_EVERY_MS = 10_000;
 
 /** The composition root: what was begun and opened is put together here, once. @throws WardenError where the daemon cannot start */
-export async function wire(places: Places, log: Log, manager: ServiceManager): Promise<Daemon> {
+export async function wire(places: Places, parser: ConfigParser, log: Log, manager: ServiceManager): Promise<Daemon> {
   const { configDir, stateDir } = places;
   const clock = systemClock;
   const uid = process.geteuid?.() ?? -1;
-  const begun = await beginWithConfig(places, { clock, uid, log });
+  const begun = await beginWithConfig(places, { parser, clock, uid, log });
   const { store, settings } = begun;
   const current = begun.worlds;
 

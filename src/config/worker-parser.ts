@@ -23,8 +23,13 @@ export interface WorkerParserOptions {
 /** A parse makes many objects that live until its end: a small young generation would copy them again and again. */
 const YOUNG_MIB = 64;
 
+/** Starts its thread before the first job, so that both are ready at the same time. */
+export interface WorkerParser extends ConfigParser {
+  warm(): void;
+}
+
 /** Parses in a worker thread, so that the event loop never waits for a file. */
-export function workerParser(options: WorkerParserOptions = {}): ConfigParser {
+export function workerParser(options: WorkerParserOptions = {}): WorkerParser {
   const {
     url = new URL('./config-worker.mjs', import.meta.url),
     timeoutMs = 120_000,
@@ -73,6 +78,10 @@ export function workerParser(options: WorkerParserOptions = {}): ConfigParser {
     return next;
   };
   return {
+    warm() {
+      worker ??= start();
+      worker.unref();
+    },
     settings: async (source, configDir) => whole<ParsedSettings>(await queue({ kind: 'settings', source, configDir })),
     inventory: async (source, context) => whole<ParsedInventory>(await queue({ kind: 'inventory', source, context })),
     routes: async (source, context) => whole<ParsedRoutes>(await queue({ kind: 'routes', source, context })),

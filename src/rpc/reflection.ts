@@ -1,6 +1,5 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import type { ServerDuplexStream, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ServerReflectionRequest, ServerReflectionResponse } from './generated/grpc/reflection/v1/reflection.ts';
 import { Status } from './status.ts';
 
@@ -80,24 +79,4 @@ function symbolsOf(file: FileDescriptorProto): string[] {
 
 function failure(errorCode: number, errorMessage: string): Answer {
   return { $case: 'errorResponse', value: { errorCode, errorMessage } };
-}
-
-/** Reads the descriptor set when somebody asks for the first time, which takes as long as the rest of a start. */
-export function reflectionHandlers(descriptorSet: Uint8Array): UntypedServiceImplementation {
-  let made: Reflection | null = null;
-  return {
-    ServerReflectionInfo(call: ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>) {
-      made ??= new Reflection(descriptorSet);
-      const reflection = made;
-      call.on('data', (request: ServerReflectionRequest) => {
-        if (!call.write(reflection.answer(request))) {
-          call.pause();
-          call.once('drain', () => call.resume());
-        }
-      });
-      call.on('end', () => call.end());
-      // A client that goes away mid-stream is no event worth a word.
-      call.on('error', () => call.end());
-    },
-  };
 }

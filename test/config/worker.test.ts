@@ -5,8 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { inProcessParser } from '../../src/config/in-process-parser.ts';
-import type { ConfigParser } from '../../src/config/parser.ts';
-import { type WorkerParserOptions, workerParser } from '../../src/config/worker-parser.ts';
+import { type WorkerParser, type WorkerParserOptions, workerParser } from '../../src/config/worker-parser.ts';
 import { CONTEXT, configFolder, inventoryWith, put, storeOf, WARDEN } from './support.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -32,7 +31,7 @@ describe('the parse worker', () => {
   });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-  const parser = (options: WorkerParserOptions = {}): ConfigParser => {
+  const parser = (options: WorkerParserOptions = {}): WorkerParser => {
     const made = workerParser({ url, ...options });
     onTestFinished(() => made.close());
     return made;
@@ -82,6 +81,17 @@ describe('the parse worker', () => {
         ['gid', 'no-such-group-here', 7],
       ]),
     ).toBe(false);
+  });
+
+  test('a thread that was started ahead serves the first job', async () => {
+    const worker = parser({});
+    worker.warm();
+    worker.warm();
+    const { actors } = await worker.inventory(
+      { file: 'inventory.yaml', bytes: bytes(inventoryWith('agt-ahead')) },
+      CONTEXT,
+    );
+    expect(actors[0]?.name).toBe('agt-ahead');
   });
 
   test('ends when it has nothing to do, and starts again for the next job', async () => {
