@@ -26,6 +26,8 @@ interface Held extends HeldToken {
 
 /** A token that is not taken this soon after its login was never good: another login would not help. */
 const TOO_SOON_MS = 10_000;
+/** No call that carries a token lasts as long: what was replaced is overwritten then. */
+const REPLACED_MS = 60_000;
 /** How long the daemon's end may wait for a token to be given back. */
 const REVOKE_MS = 2_000;
 
@@ -89,7 +91,7 @@ export class Tokens implements TokenSource {
   rejected(token: HeldToken): void {
     const held = this.#held;
     if (held === null || held.secret !== token.secret || this.#closed) return;
-    this.#held = null;
+    this.#replace(null);
     this.#cancel();
     this.#fault = new OpenBaoFault('token_invalid', 'OpenBao does not take the token that it gave', { status: 403 });
     if (this.#clock.monotonic() - held.since >= TOO_SOON_MS) {
@@ -131,6 +133,7 @@ export class Tokens implements TokenSource {
     this.#cancel();
     await this.settled();
     const held = this.#good();
+    if (held === null) this.#replace(null);
     this.#held = null;
     if (held === null || !this.#login.ownsToken) return;
     const signal = AbortSignal.timeout(REVOKE_MS);
@@ -187,7 +190,7 @@ export class Tokens implements TokenSource {
         const fault = faultOf(error);
         if (isPassing(fault)) return this.#failed(fault, []);
         // The token is gone, or is not to be renewed: the login decides.
-        if (fault.kind === 'token_invalid') this.#held = null;
+        if (fault.kind === 'token_invalid') this.#replace(null);
         held.renewable = false;
         await this.#tryLogin();
       }
@@ -210,15 +213,22 @@ export class Tokens implements TokenSource {
     const ttlMs = ttlSeconds * 1000;
     this.#logins += 1;
     this.#succeeded();
-    this.#held = {
+    this.#replace({
       secret: token,
       accessor,
       since: now,
       ttlAtLogin: ttlMs,
       expiresAt: ttlMs === 0 ? Infinity : now + ttlMs,
       renewable: renewable && this.#login.ownsToken,
-    };
+    });
     if (ttlMs > 0) this.#after(refreshDelay(ttlMs, this.#random()), () => this.#refresh());
+  }
+
+  /** The former token is zeroed once no call can carry it any more; a file's is the file's. */
+  #replace(next: Held | null): void {
+    const former = this.#held;
+    this.#held = next;
+    if (former !== null && this.#login.ownsToken) this.#timers.after(REPLACED_MS, () => former.secret.dispose());
   }
 
   #extend(held: Held, { ttlSeconds }: TokenGrant): void {

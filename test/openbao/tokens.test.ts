@@ -159,6 +159,18 @@ describe('a login that works', () => {
     expect(asked('renew-self')).toBe(1);
   });
 
+  test('overwrites the token that it replaced, once no call can carry it', async () => {
+    const { tokens, time, double } = await stand('100s', '150s');
+    const { secret } = await tokens.current();
+    double.state.tokens.revoke(secret.reveal().toString());
+    await time.advance(71_000);
+    expect(tokens.status().logins).toBe(2);
+    expect(secret.reveal().some((byte) => byte !== 0)).toBe(true);
+    await time.advance(60_000);
+    expect(secret.reveal().every((byte) => byte === 0)).toBe(true);
+    expect((await tokens.current()).secret.reveal().some((byte) => byte !== 0)).toBe(true);
+  });
+
   test('gives its token back at the end', async () => {
     const { tokens, double, asked } = await stand();
     const id = (await tokens.current()).secret.reveal().toString();
