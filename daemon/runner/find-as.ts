@@ -46,6 +46,7 @@ export async function findAs(
     await launch(
       {
         program: '/bin/sh',
+        copy: null,
         args: ['-c', SCRIPT, 'find', name, searchPath],
         env: new Map(),
         stdin: Buffer.alloc(0),

@@ -19,6 +19,8 @@ import type { ValueFiles } from './value-files.ts';
 /** A command as the process that starts it gets it: all decided, all read, values as bytes. */
 export interface Launch {
   readonly program: string;
+  /** A descriptor that is executed in the place of `program`, and stays its owner's; null: none. */
+  readonly copy: number | null;
   /** Without argv[0]. */
   readonly args: readonly string[];
   readonly env: ReadonlyMap<string, EnvValue>;
@@ -60,6 +62,8 @@ export interface Launched {
 const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
 /** What a command may write before it waits for us. A user has 64 MiB of such room, so stderr keeps the usual 64 KiB. */
 const STDOUT_PIPE_BYTES = 256 * 1024;
+/** Where a command has the copy that it runs from: above what routes inject, and LIFE_DESCRIPTOR. A script's interpreter reads it there. */
+const COPY_DESCRIPTOR = 65;
 /** Any group that is not our own. */
 const OTHER_GROUP = 65_534;
 
@@ -162,7 +166,12 @@ function openAll(request: Launch, opened: Set<number>): Opened {
   for (const [number, value] of request.descriptors) {
     feeds.push({ fd: at(number), value });
   }
-  return { stdio, ends, feeds, life: hasJobControl(request) ? at(LIFE_DESCRIPTOR) : null };
+  const life = hasJobControl(request) ? at(LIFE_DESCRIPTOR) : null;
+  if (request.copy !== null) {
+    while (stdio.length < COPY_DESCRIPTOR) stdio.push('ignore');
+    stdio[COPY_DESCRIPTOR] = request.copy;
+  }
+  return { stdio, ends, feeds, life };
 }
 
 function openTerminal({ columns, rows }: Terminal, keep: (fd: number) => number): { master: number; slave: number } {
@@ -181,7 +190,8 @@ function openTerminal({ columns, rows }: Terminal, keep: (fd: number) => number)
 }
 
 function start(request: Launch, env: ReadonlyMap<string, EnvValue>, stdio: Opened['stdio']): ChildProcess {
-  const { identity, terminal, network, caller, program, args } = request;
+  const { identity, terminal, network, caller, args } = request;
+  const program = request.copy === null ? request.program : `/proc/self/fd/${COPY_DESCRIPTOR}`;
   const jobControl = hasJobControl(request) ? request.descriptors.keys() : null;
   const taken = [...env].filter(
     ([name]) => (identity !== null && takenFromSecure(name)) || (jobControl !== null && takenFromPerl(name)),

@@ -40,13 +40,13 @@ export function createOwnChildRunner({ own, valueFiles }: OwnChildOptions): Comm
     async start(start: CommandStart) {
       const identity = whomToBecome(start.connection.caller, own);
       const caller = processOf(start.connection);
-      const { program, argv, terminal, jobControl, network } = start;
-      foundOrThrow(findProgram(program, '', caller.cwd), program);
+      const { program, copy, argv, terminal, jobControl, network } = start;
+      if (copy === null) foundOrThrow(findProgram(program, '', caller.cwd), program);
       if (!network && identity === null) await mayLeaveNetwork(caller, valueFiles);
       const values = revealed(start);
       return runningCommand(
         await launch(
-          { program, args: argv.slice(1), ...values, terminal, jobControl, network, identity, caller },
+          { program, copy, args: argv.slice(1), ...values, terminal, jobControl, network, identity, caller },
           valueFiles,
         ),
       );
@@ -70,6 +70,7 @@ async function tryNamespace(caller: CallerProcess, valueFiles: ValueFiles): Prom
   const launched = await launch(
     {
       program: '/bin/sh',
+      copy: null,
       args: ['-c', 'printf made'],
       env: new Map(),
       stdin: Buffer.alloc(0),

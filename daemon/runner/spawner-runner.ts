@@ -30,7 +30,7 @@ const MOST_ENDS = 3;
 export function createSpawnerRunner({ path, uid = 0 }: SpawnerOptions): CommandRunner {
   return {
     async find({ name, searchPath, connection }) {
-      const dialogue = await Dialogue.begin(path, uid, connection, { kind: 'find', name, searchPath });
+      const dialogue = await Dialogue.begin(path, uid, connection, { kind: 'find', name, searchPath }, null);
       try {
         const answer = await dialogue.next();
         if ('found' in answer) return answer.found;
@@ -40,17 +40,18 @@ export function createSpawnerRunner({ path, uid = 0 }: SpawnerOptions): CommandR
       }
     },
     async start(start: CommandStart) {
-      const { program, argv, terminal, jobControl, network, connection, stdin } = start;
+      const { program, copy, argv, terminal, jobControl, network, connection, stdin } = start;
       const ask = {
         kind: 'start' as const,
         program,
+        copied: copy !== null,
         args: argv.slice(1),
         ...revealed(start),
         terminal,
         jobControl,
         network,
       };
-      const dialogue = await Dialogue.begin(path, uid, connection, ask);
+      const dialogue = await Dialogue.begin(path, uid, connection, ask, copy);
       try {
         const answer = await dialogue.next();
         if (!('started' in answer)) throw misfit();
@@ -88,7 +89,13 @@ class Dialogue {
   }
 
   /** @throws WardenError spawner_unavailable | caller_gone */
-  static async begin(path: string, uid: number, connection: AttestedConnection, ask: Ask): Promise<Dialogue> {
+  static async begin(
+    path: string,
+    uid: number,
+    connection: AttestedConnection,
+    ask: Ask,
+    copy: number | null,
+  ): Promise<Dialogue> {
     const caller = descriptorBehind(connection);
     const socket = await connect(path);
     const calls = descriptorCalls();
@@ -96,7 +103,7 @@ class Dialogue {
     try {
       const fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
       if (native().peerCredentials(fd).uid !== uid) throw unavailable('somebody else answers in its place');
-      calls.send(fd, [caller, theirs]);
+      calls.send(fd, [caller, theirs, ...(copy === null ? [] : [copy])]);
       for (const piece of encodeAsk(ask)) socket.write(piece);
       return new Dialogue(socket, ours);
     } catch (cause) {

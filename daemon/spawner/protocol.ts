@@ -5,7 +5,8 @@ import type { Launch } from '../runner/launch.ts';
 /**
  * What wardend and the spawner say to each other, one connection for one command or one look for a command.
  *
- *     wardend   one byte, with two descriptors: the caller's connection as it was accepted, and one end of a socket pair
+ *     wardend   one byte, with two descriptors: the caller's connection as it was accepted, and one end of a socket pair;
+ *               with a third where it is `copied`: the sealed file that is executed
  *     wardend   u32 length of the head, u32 length of the values (big-endian), the head as JSON, the values as they are
  *     spawner   over the socket pair, a byte with our ends of the command; then, as lines of JSON, what became of it
  *     wardend   lines of JSON: signals
@@ -14,7 +15,7 @@ import type { Launch } from '../runner/launch.ts';
  */
 export type Ask =
   | { readonly kind: 'find'; readonly name: string; readonly searchPath: string }
-  | ({ readonly kind: 'start' } & Omit<Launch, 'identity' | 'caller'>);
+  | ({ readonly kind: 'start'; readonly copied: boolean } & Omit<Launch, 'identity' | 'caller' | 'copy'>);
 
 export type Answer =
   | { readonly found: string }
@@ -39,6 +40,7 @@ const PREFIX_BYTES = 8;
 interface Head {
   readonly kind: 'start';
   readonly program: string;
+  readonly copied: boolean;
   readonly args: readonly string[];
   /** A number is the length of a value. */
   readonly env: readonly (readonly [string, string | number])[];
@@ -69,10 +71,11 @@ export function encodeAsk(ask: Ask): readonly Buffer[] {
 }
 
 function headOf(ask: Extract<Ask, { kind: 'start' }>, take: (value: Buffer) => number): Head {
-  const { program, args, terminal, jobControl, network } = ask;
+  const { program, copied, args, terminal, jobControl, network } = ask;
   return {
     kind: 'start',
     program,
+    copied,
     args,
     env: [...ask.env].map(([name, { text, secret }]) => [name, secret ? take(Buffer.from(text, 'utf8')) : text]),
     stdin: ask.stdin === null ? null : take(ask.stdin),
@@ -114,6 +117,7 @@ export function decodeAsk(bytes: Buffer): Ask {
   const ask = {
     kind: 'start' as const,
     program,
+    copied: flag(head.copied),
     args: list(head.args).map(text),
     env: new Map(
       list(head.env).map((entry) => {

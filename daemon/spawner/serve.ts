@@ -4,6 +4,7 @@ import { whomToBecome } from '../../src/access/become.ts';
 import type { AttestedConnection } from '../../src/callers/connection.ts';
 import { asWardenError, type WardenError } from '../../src/kernel/errors.ts';
 import { native } from '../../src/unix/native.ts';
+import { sealedFiles } from '../../src/unix/sealed-file.ts';
 import { descriptorCalls } from '../runner/descriptor-calls.ts';
 import { findAs } from '../runner/find-as.ts';
 import { findProgram, foundOrThrow } from '../runner/find-program.ts';
@@ -31,7 +32,7 @@ const ARRIVAL_MS = 5_000;
 const LEAVE_MS = 5_000;
 /** Between SIGTERM and SIGKILL, where wardend is gone. */
 const GRACE_MS = 5_000;
-const PASSED = 2;
+const MOST_PASSED = 3;
 const OWN = { uid: 0, gid: 0, groups: [] };
 
 /** Answers one connection, accepted from wardend's uid and not read from yet. Never rejects. */
@@ -44,7 +45,7 @@ export async function serve(socket: Socket, deps: SpawnerDeps): Promise<void> {
     read = await readAsk(socket, slow, deps.budget);
     const connection = callerBehind(passed.connection, deps);
     try {
-      await obey(read.ask, connection, passed.channel, socket, deps);
+      await obey(read.ask, connection, passed, socket, deps);
     } finally {
       connection.close();
     }
@@ -53,7 +54,7 @@ export async function serve(socket: Socket, deps: SpawnerDeps): Promise<void> {
     deps.log('refused', { reason: error?.code ?? 'malformed', why: why(thrown, error) });
     if (error !== null) answer(socket, { refused: { code: error.code, message: error.message, hint: error.hint } });
   } finally {
-    if (passed !== null) closeAll([passed.connection, passed.channel]);
+    if (passed !== null) closeAll([passed.connection, passed.channel, ...(passed.copy === null ? [] : [passed.copy])]);
     read?.dispose();
     leave(socket);
   }
@@ -76,6 +77,8 @@ interface Passed {
   readonly connection: number;
   /** Takes our ends of the command. */
   readonly channel: number;
+  /** What is executed; null where that is the program's path. */
+  readonly copy: number | null;
 }
 
 /** @throws Malformed */
@@ -83,8 +86,8 @@ async function receivePassed(socket: Socket): Promise<Passed> {
   const calls = descriptorCalls();
   const fd = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
   if (!(await calls.readable(fd, ARRIVAL_MS)) || socket.destroyed) throw new Malformed('nothing came');
-  const [connection, channel, ...more] = calls.receive(fd, PASSED) ?? [];
-  if (connection !== undefined && channel !== undefined && more.length === 0) return { connection, channel };
+  const [connection, channel, copy = null] = calls.receive(fd, MOST_PASSED) ?? [];
+  if (connection !== undefined && channel !== undefined) return { connection, channel, copy };
   if (connection !== undefined) closeSync(connection);
   throw new Malformed('no descriptors came with it');
 }
@@ -92,7 +95,7 @@ async function receivePassed(socket: Socket): Promise<Passed> {
 async function obey(
   ask: Ask,
   connection: AttestedConnection,
-  channel: number,
+  { channel, copy }: Passed,
   socket: Socket,
   deps: SpawnerDeps,
 ): Promise<void> {
@@ -100,6 +103,7 @@ async function obey(
   const identity = whomToBecome(caller, OWN);
   if (identity === null) throw new Error('root becomes everybody');
   const process = processOf(connection);
+  checkCopy(copy, ask.kind === 'start' && ask.copied);
   if (ask.kind === 'find') {
     const { name, searchPath } = ask;
     const found = await findAs({ name, searchPath, identity, caller: process }, deps.valueFiles);
@@ -107,9 +111,9 @@ async function obey(
     return;
   }
   checkChannel(channel, deps.wardendUid);
-  foundOrThrow(findProgram(ask.program, '', process.cwd), ask.program);
+  if (copy === null) foundOrThrow(findProgram(ask.program, '', process.cwd), ask.program);
   checkAlive(connection);
-  const launched = await launch({ ...ask, identity, caller: process }, deps.valueFiles);
+  const launched = await launch({ ...ask, copy, identity, caller: process }, deps.valueFiles);
   const { pid, ends } = launched;
   deps.log('started', { pid, uid: caller.uid, caller: caller.pid, terminal: ends.kind === 'terminal' });
   passEnds(launched, channel);
@@ -118,6 +122,12 @@ async function obey(
   const ended = await follow(launched, socket, deps.stopping);
   deps.log('ended', { pid, ...ended });
   answer(socket, { ended });
+}
+
+/** The command keeps the descriptor: it is one that nobody can tell anything by. */
+function checkCopy(copy: number | null, wanted: boolean): void {
+  if ((copy !== null) !== wanted) throw new Malformed('a copy that nobody named, or none');
+  if (copy !== null && !sealedFiles().isSealed(copy)) throw new Malformed('what is to be executed is not sealed');
 }
 
 /** Only wardend is handed the ends, over a pair of its own making. */

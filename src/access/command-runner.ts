@@ -19,6 +19,8 @@ export type Delivery =
 export interface CommandStart {
   /** What `find` answered, an absolute path. */
   readonly program: string;
+  /** A descriptor of a file that is executed in the place of `program`, and stays open in the command; null: none. */
+  readonly copy: number | null;
   /** With argv[0], in whose place the command sees `program`. Never holds a value. */
   readonly argv: readonly string[];
   /** The whole environment, injected values among it (which must be UTF-8); nothing of the daemon's own is added. */

@@ -1,6 +1,7 @@
 import { WardenError } from '../kernel/errors.ts';
 import type { Secret } from '../kernel/secret.ts';
 import { commandEnvironment, type EnvironmentHold, type Variable } from './command-environment.ts';
+import type { PinnedFile } from './command-files.ts';
 import type { CommandStart, Delivery, Terminal } from './command-runner.ts';
 import type { PlannedRoute } from './injection-plan.ts';
 import type { Route } from './route.ts';
@@ -22,7 +23,7 @@ export interface StartInput {
  * in the order of `planned`. @throws WardenError route_unusable where a route gave less than was planned
  */
 export function commandStart(
-  program: string,
+  { program, pinned }: { readonly program: string; readonly pinned: Pick<PinnedFile, 'copy'> | null },
   planned: readonly PlannedRoute[],
   walks: readonly Walked[],
   input: StartInput,
@@ -53,6 +54,7 @@ export function commandStart(
   const { environment, additions, pristine, noNetwork, terminal, jobControl, argv, connection } = input;
   return {
     program,
+    copy: pinned?.copy ?? null,
     argv,
     env: commandEnvironment({ environment, additions, pristine, held: holdOf(planned), injected }),
     deliveries,

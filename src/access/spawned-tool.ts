@@ -34,6 +34,7 @@ export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner
       return await slots.run(connection.caller.uid, async () => {
         const command = await runner.start({
           program,
+          copy: null,
           argv,
           env,
           deliveries: [],

@@ -1,4 +1,5 @@
 import type { Variable } from '../access/command-environment.ts';
+import type { PinnedFile } from '../access/command-files.ts';
 import type { Terminal } from '../access/command-runner.ts';
 import { injectionText, type PlannedRoute, type Reference } from '../access/injection-plan.ts';
 import { routeQuestion } from '../access/route-question.ts';
@@ -58,6 +59,7 @@ export interface ExecDecision {
 /**
  * May this command be started with these values? Nothing below a line runs unless every line above it held for each
  * of the routes. `at` follows the route that is looked at, and is back where it was at the end.
+ * What the command is pinned to is the receiver's to close.
  * @throws WardenError what did not hold
  */
 export async function decideExec(
@@ -65,6 +67,22 @@ export async function decideExec(
   context: RequestContext,
   at: OnRecord,
   walk: DecisionWalk,
+): Promise<ExecDecision> {
+  const held: { pinned: PinnedFile | null } = { pinned: null };
+  try {
+    return await decide(input, context, at, walk, held);
+  } catch (error) {
+    held.pinned?.close();
+    throw error;
+  }
+}
+
+async function decide(
+  input: ExecInput,
+  context: RequestContext,
+  at: OnRecord,
+  walk: DecisionWalk,
+  held: { pinned: PinnedFile | null },
 ): Promise<ExecDecision> {
   const { world, services } = context;
   const { settings } = world.snapshot;
@@ -102,9 +120,11 @@ export async function decideExec(
 
   walk.begin('command', () => 'a program that is there, and that each route with a list of commands admits');
   const command = await admittedCommand(planned, input, context);
+  held.pinned = command.pinned;
   trail.note({ command: command.program });
   const listed = planned.some(({ route }) => route.commands !== null);
-  walk.held(() => `${command.program}, ${listed ? 'as listed' : 'any command may run'}`);
+  const copied = command.pinned !== null && command.pinned.copy !== null ? ', from a copy of the pinned bytes' : '';
+  walk.held(() => `${command.program}, ${listed ? 'as listed' : 'any command may run'}${copied}`);
 
   walk.begin('lattice', () =>
     eachRoute(

@@ -1,5 +1,5 @@
 import { isKeptBack, mayPass } from '../access/command-environment.ts';
-import type { FileDigest } from '../access/command-files.ts';
+import type { PinnedFile } from '../access/command-files.ts';
 import { commandText, matchCommand } from '../access/command-match.ts';
 import { holdOf } from '../access/command-start.ts';
 import { type PlannedRoute, planInjections, type Reference } from '../access/injection-plan.ts';
@@ -90,8 +90,8 @@ function checkMasking(routes: readonly Route[], { noMask }: ExecAsked): void {
 export interface AdmittedCommand {
   /** Absolute, its folder resolved. */
   readonly program: string;
-  /** Null where no route pins the file by its digest. */
-  readonly pinned: FileDigest | null;
+  /** Null where no route pins the file by its digest. To be closed. */
+  readonly pinned: PinnedFile | null;
 }
 
 /**
@@ -108,28 +108,33 @@ export async function admittedCommand(
   const path = [...additions, ...environment].find(([variable]) => variable === 'PATH')?.[1];
   const searchPath = typeof path === 'string' ? path : DEFAULT_PATH;
   const program = await files.place(await runner.find({ name, searchPath, connection }));
-  let pinned: FileDigest | null = null;
-  for (const { route } of planned) {
-    if (route.commands === null) continue;
-    const commands = await Promise.all(
-      route.commands.map(async (entry) => ({ ...entry, path: await files.place(entry.path) })),
-    );
-    // Read once, and only where an entry for this very program pins it.
-    if (pinned === null && commands.some((one) => one.sha256 !== null && one.path === program)) {
-      pinned = await files.digest(program);
+  let pinned: PinnedFile | null = null;
+  try {
+    for (const { route } of planned) {
+      if (route.commands === null) continue;
+      const commands = await Promise.all(
+        route.commands.map(async (entry) => ({ ...entry, path: await files.place(entry.path) })),
+      );
+      // Read once, and only where an entry for this very program pins it.
+      if (pinned === null && commands.some((one) => one.sha256 !== null && one.path === program)) {
+        pinned = await files.pin(program);
+      }
+      const verdict = matchCommand(commands, { program, args, sha256: pinned?.sha256 ?? null });
+      if (verdict === 'allowed') continue;
+      const why = {
+        other_program: `${program} is not a command that may run with ${route.id}`,
+        other_arguments: `${program} may not run with ${route.id} and these arguments`,
+        other_digest: `${program} is not the file that ${route.id} pins by its digest`,
+      }[verdict];
+      throw new WardenError('command_not_allowed', why, {
+        hint: `${route.id} allows ${route.commands.map(commandText).join('; ') || 'none'}`,
+      });
     }
-    const verdict = matchCommand(commands, { program, args, sha256: pinned?.sha256 ?? null });
-    if (verdict === 'allowed') continue;
-    const why = {
-      other_program: `${program} is not a command that may run with ${route.id}`,
-      other_arguments: `${program} may not run with ${route.id} and these arguments`,
-      other_digest: `${program} is not the file that ${route.id} pins by its digest`,
-    }[verdict];
-    throw new WardenError('command_not_allowed', why, {
-      hint: `${route.id} allows ${route.commands.map(commandText).join('; ') || 'none'}`,
-    });
+    return { program, pinned };
+  } catch (error) {
+    pinned?.close();
+    throw error;
   }
-  return { program, pinned };
 }
 
 /**

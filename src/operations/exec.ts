@@ -1,3 +1,4 @@
+import type { PinnedFile } from '../access/command-files.ts';
 import type { RunningCommand } from '../access/command-runner.ts';
 import { commandStart } from '../access/command-start.ts';
 import { exitCode } from '../access/exit-code.ts';
@@ -31,9 +32,11 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
   const at: OnRecord = { trail };
   const walks: Walked[] = [];
   let recording: Recording | null = null;
+  let pinned: PinnedFile | null = null;
   let leaveSlot = (): void => {};
   try {
     const { actor, command, admitted } = await decideExec(input, context, at, FOR_REAL);
+    pinned = command.pinned;
 
     leaveSlot = services.slots.take(connection.caller.uid);
 
@@ -54,7 +57,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
       own.note(ownerEvidence(walked.evidence));
     }
     at.trail = trail;
-    const start = commandStart(command.program, admitted, walks, { ...input, connection });
+    const start = commandStart(command, admitted, walks, { ...input, connection });
     const mask = prepareMask(
       admitted.flatMap(({ route }, index) =>
         [...(walks[index]?.fields.values() ?? [])].map((value) => ({ route: route.id, value })),
@@ -106,6 +109,7 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
       await walked.undo();
     }
     leaveSlot();
+    pinned?.close();
     input.token?.dispose();
   }
 }
@@ -178,9 +182,9 @@ async function attend(
   }
 }
 
-/** The file was another when its digest was read: what has been started is not what was admitted. */
+/** The path is root's alone, and root has put another file there since: what was started is not what was admitted. */
 async function requireUnchanged(command: AdmittedCommand, running: RunningCommand): Promise<void> {
-  if (command.pinned === null || (await command.pinned.unchanged())) return;
+  if (command.pinned === null || command.pinned.copy !== null || (await command.pinned.unchanged())) return;
   running.signal('SIGKILL');
   await running.ended;
   throw new WardenError('command_not_allowed', `${command.program} was replaced while it was started`);

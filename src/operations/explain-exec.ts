@@ -23,7 +23,8 @@ export async function explainExec(input: ExecInput, ask: boolean, context: Reque
     return await explainDecision(
       STEPS,
       async (walk, at) => {
-        const { admitted } = await decideExec(input, context, at, walk);
+        const { admitted, command } = await decideExec(input, context, at, walk);
+        command.pinned?.close();
         const routes = admitted.map(({ route }) => route);
         walk.begin('owner', () => ownerNeeds(routes, context));
         for (const route of routes) checkOwner(route, input.token, context);

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { constants, release } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { PinnedFile } from '../../src/access/command-files.ts';
 import {
   type CommandEnd,
   type CommandRunner,
@@ -11,6 +13,7 @@ import {
   MOST_HELD_BYTES,
   type RunningCommand,
 } from '../../src/access/command-runner.ts';
+import { realCommandFiles } from '../../src/access/real-command-files.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import type { CallerProcess, Callers, Ids } from '../runner/support.ts';
 import { lives, untilGone } from '../runner/support.ts';
@@ -85,6 +88,7 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
         program,
         argv,
         env: new Map([['PATH', PATH]]),
+        copy: null,
         deliveries: [],
         stdin: 'caller',
         terminal: null,
@@ -568,6 +572,87 @@ os.kill(os.getpid(), 9)`;
       });
       test('who still writes within the linger is heard', async () => {
         expect(await said('(sleep 0.2; echo late) & echo early')).toBe('early\nlate\n');
+      });
+    });
+
+    describe('a pinned file that others than root may change', () => {
+      let folder: string;
+      let path: string;
+      beforeAll(() => {
+        folder = mkdtempSync(join(tmpdir(), 'warden-pinned-'));
+        path = join(folder, 'tool');
+      });
+      const GOOD = '#!/bin/sh\necho good $#\nread -r line\necho "$line"\n[ $# = 0 ] || cat <&5\nexit 7\n';
+      const EVIL = '#!/bin/sh\necho evil\n';
+      const put = (content: string | Buffer, name = path): void => writeFileSync(name, content, { mode: 0o755 });
+      afterAll(() => rmSync(folder, { recursive: true }));
+      const pinned = async (content: string | Buffer): Promise<PinnedFile> => {
+        rmSync(path, { force: true });
+        put(content);
+        return realCommandFiles.pin(path);
+      };
+      const runCopy = async (pin: PinnedFile, more: Partial<CommandStart> = {}): Promise<Outcome> => {
+        const command = await start([path, 'a', 'b c'], { copy: pin.copy, ...more });
+        pin.close();
+        command.stdin?.end('typed\n');
+        return outcomeOf(command);
+      };
+
+      test.each<[string, () => void]>([
+        ['as it is', () => {}],
+        [
+          'renamed over',
+          () => {
+            put(EVIL, `${path}.new`);
+            renameSync(`${path}.new`, path);
+          },
+        ],
+        ['written into', () => put(EVIL)],
+        ['removed', () => rmSync(path)],
+      ])('is what it was, script or program: %s', async (_how, change) => {
+        const pin = await pinned(GOOD);
+        change();
+        const value = { kind: 'fd' as const, descriptor: 5, value: Secret.fromString('value\n') };
+        const ran = await runCopy(pin, { deliveries: [value] });
+        expect({ ...ran, stdout: ran.stdout.toString() }).toMatchObject({
+          end: { exitCode: 7 },
+          stdout: 'good 2\ntyped\nvalue\n',
+        });
+        const program = await pinned(readFileSync('/bin/echo'));
+        change();
+        expect((await runCopy(program)).stdout.toString()).toBe('a b c\n');
+      });
+      test('is what it was at a terminal', async () => {
+        const pin = await pinned(GOOD);
+        put(EVIL);
+        const command = await start([path], { copy: pin.copy, terminal: TERMINAL });
+        pin.close();
+        command.stdin?.write('typed\n');
+        expect((await outcomeOf(command)).stdout.toString()).toContain('good 0\r\n');
+      });
+      test('is closed to its own command, and to root, for writing', async () => {
+        const pin = await pinned('#!/bin/sh\nchmod 777 "$0"; (echo >>"$0"); (echo >"$0"); readlink "$0"\n');
+        const { stdout, stderr } = await runCopy(pin);
+        expect(stdout.toString()).toMatch(/\/memfd:sealed copy of tool \(deleted\)\n$/);
+        expect(stderr.toString()).toMatch(/not permitted|Permission denied/);
+        const again = await pinned(GOOD);
+        expect(() => writeFileSync(`/proc/self/fd/${again.copy}`, EVIL)).toThrow(/EPERM|EACCES/);
+        again.close();
+      });
+      test('leaves no descriptor behind, and commands of one file share its copy', async () => {
+        const [one, two] = [await pinned(GOOD), await realCommandFiles.pin(path)];
+        expect(one.copy).toBe(two.copy);
+        one.close();
+        one.close();
+        expect((await runCopy(two)).stdout.toString()).toMatch(/^good/);
+        const links = readdirSync('/proc/self/fd').map((fd) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${fd}`);
+          } catch {
+            return '';
+          }
+        });
+        expect(links.filter((link) => link.includes('memfd:sealed'))).toEqual([]);
       });
     });
 

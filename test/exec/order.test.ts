@@ -56,6 +56,8 @@ interface Parts {
   readonly digest?: string;
   /** The file behind the command, by the time that it has been started. */
   readonly replaced?: boolean;
+  /** The descriptor of the copy that runs in its place. */
+  readonly copy?: number;
   readonly startFails?: boolean;
   /** When the command itself ends, where that is before its output was taken. */
   readonly exits?: Promise<void>;
@@ -72,6 +74,7 @@ function stage(parts: Parts = {}) {
   const values: Secret[] = [];
   const starts: CommandStart[] = [];
   const sent: ExecEvent[] = [];
+  const closed: string[] = [];
   const store: SecretStore = {
     double: false,
     tier,
@@ -140,7 +143,12 @@ function stage(parts: Parts = {}) {
         },
         commandFiles: {
           place: async (path: string) => path,
-          digest: async () => ({ sha256: digest, unchanged: async () => parts.replaced !== true }),
+          pin: async () => ({
+            sha256: digest,
+            copy: parts.copy ?? null,
+            unchanged: async () => parts.replaced !== true,
+            close: () => closed.push('pinned'),
+          }),
         },
         runner: {
           find: async ({ name }: { name: string }) => {
@@ -228,7 +236,7 @@ function stage(parts: Parts = {}) {
     orders: (async function* () {})(),
     stopping: new AbortController().signal,
   };
-  return { events, entries, questions, values, starts, sent, context, peer, slots: commandSlots };
+  return { events, entries, questions, values, starts, sent, closed, context, peer, slots: commandSlots };
 }
 
 const input = (more: Partial<ExecInput> = {}): ExecInput => ({

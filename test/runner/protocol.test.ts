@@ -9,6 +9,7 @@ const size = fc.integer({ min: 0, max: 65_535 });
 const start: fc.Arbitrary<Ask> = fc.record({
   kind: fc.constant('start' as const),
   program: word.map((text) => `/${text}`),
+  copied: fc.boolean(),
   args: fc.array(word),
   env: fc.array(fc.tuple(name, fc.record({ text: word, secret: fc.boolean() }))).map((entries) => new Map(entries)),
   stdin: fc.option(bytes, { nil: null }),

@@ -56,6 +56,7 @@ __attribute__((constructor)) void seen(void) {
       program,
       argv,
       env: new Map(),
+      copy: null,
       deliveries: [],
       stdin: 'caller',
       terminal: null,
@@ -80,11 +81,15 @@ __attribute__((constructor)) void seen(void) {
   /** What the spawner says to these pieces, after a live caller's connection and a channel were passed. */
   async function saidTo(
     pieces: readonly Buffer[],
-    { end = false, channel = null as number | null } = {},
+    { end = false, channel = null as number | null, copy = null as number | null } = {},
   ): Promise<string> {
     const socket = await connected();
     const [ours, theirs] = descriptorCalls().pair();
-    descriptorCalls().send(fdOf(socket), [descriptorBehind(caller.connection), channel ?? theirs]);
+    descriptorCalls().send(fdOf(socket), [
+      descriptorBehind(caller.connection),
+      channel ?? theirs,
+      ...(copy === null ? [] : [copy]),
+    ]);
     for (const piece of pieces) socket.write(piece);
     if (end) socket.end();
     const said = await allOf(socket);
@@ -189,6 +194,7 @@ __attribute__((constructor)) void seen(void) {
         ...encodeAsk({
           kind: 'start',
           program: '/bin/sh',
+          copied: false,
           args: [],
           env: new Map(),
           stdin: null,
@@ -205,11 +211,24 @@ __attribute__((constructor)) void seen(void) {
       expect(await saidTo(ask, { channel: descriptorBehind(caller.connection) })).toBe('');
       await logged(/the channel is not of the making of wardend/);
     });
-    test('no descriptors, one, or three', async () => {
-      for (const many of [0, 1, 3]) {
+    test('a copy to execute that can still be written, that nobody named, or none that is named', async () => {
+      const ask = (copied: boolean): Buffer[] => asked({ ...START, copied });
+      const from = house.log.length;
+      const file = openSync('/bin/true', 'r');
+      expect(await saidTo(ask(true), { copy: file })).toBe('');
+      await logged(/what is to be executed is not sealed/, from);
+      expect(await saidTo(ask(false), { copy: file })).toBe('');
+      expect(await saidTo(ask(true))).toBe('');
+      expect(await saidTo([...encodeAsk({ kind: 'find', name: 'sh', searchPath: '/bin' })], { copy: file })).toBe('');
+      await logged(/a copy that nobody named, or none/, from);
+      closeSync(file);
+      await works();
+    });
+    test('no descriptors, one, or four', async () => {
+      for (const many of [0, 1, 4]) {
         const socket = await connected();
         const [ours, theirs] = descriptorCalls().pair();
-        const passed = [descriptorBehind(caller.connection), theirs, ours].slice(0, many);
+        const passed = [descriptorBehind(caller.connection), theirs, ours, ours].slice(0, many);
         if (many === 0) socket.write('x');
         else descriptorCalls().send(fdOf(socket), passed);
         const said = await allOf(socket);
@@ -234,6 +253,7 @@ __attribute__((constructor)) void seen(void) {
   const START = {
     kind: 'start',
     program: '/bin/sh',
+    copied: false,
     args: [],
     env: [],
     stdin: null,
