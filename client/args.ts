@@ -76,7 +76,7 @@ export class Args {
   }
 }
 
-export function optionOf(command: CommandSpec, name: string): OptionSpec | undefined {
+function optionOf(command: CommandSpec, name: string): OptionSpec | undefined {
   if (Object.hasOwn(command.options, name)) return command.options[name];
   return Object.hasOwn(GLOBAL_OPTIONS, name) ? GLOBAL_OPTIONS[name as keyof typeof GLOBAL_OPTIONS] : undefined;
 }

@@ -109,7 +109,7 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 /** `14:03:07`, in the time zone of whoever looks. */
-export function clock(at: number): string {
+function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 

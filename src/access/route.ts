@@ -4,8 +4,6 @@ import type { SecretDemand } from '../posture/lattice.ts';
 export const LANES = ['openbao-kv', 'openbao-dynamic', 'tool'] as const;
 export type Lane = (typeof LANES)[number];
 
-export const INJECTIONS = ['env', 'file', 'stdin', 'fd'] as const;
-
 /** Where a secret is in the store of one posture. Names only. */
 export interface Location {
   readonly mount: string;

@@ -71,7 +71,7 @@ export function selectorChanges(
 }
 
 /** `uid 1000 with unit foo.service`. */
-export function selectorWords(selector: Selector): string {
+function selectorWords(selector: Selector): string {
   const parts = [
     ...(selector.uid === undefined ? [] : [`uid ${selector.uid}`]),
     ...(selector.gid === undefined ? [] : [`gid ${selector.gid}`]),

@@ -7,7 +7,7 @@ import { checkRequestSchema, describeIssue } from '../policy/policy-question.ts'
 import type { RegistryIndex } from '../policy/registry-index.ts';
 import { type DecisionLog, decisionLogEntry } from './decision-log.ts';
 
-export const DOUBLE_LABEL = { 'x-wardend-double': '1' } as const;
+const DOUBLE_LABEL = { 'x-wardend-double': '1' } as const;
 
 /** Bytes of a request body. */
 const MAX_BODY = 64 * 1024;

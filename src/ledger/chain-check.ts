@@ -20,7 +20,7 @@ export interface Break extends Finding {
   readonly sentence: string;
 }
 
-export const MAX_FINDINGS = 1_000;
+const MAX_FINDINGS = 1_000;
 
 /**
  * Walks records in file order and names each break once, at its own line, going on behind it. Pure: lines go in,

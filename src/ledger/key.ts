@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { WardenError } from '../kernel/errors.ts';
 import { writeDurably } from './files.ts';
 
-export const KEY_FILE = 'ledger_ed25519';
-export const PUBLIC_KEY_FILE = 'ledger_ed25519.pub';
+const KEY_FILE = 'ledger_ed25519';
+const PUBLIC_KEY_FILE = 'ledger_ed25519.pub';
 
 /** The ledger's own key: signs heads, checkpoints and recoveries. Never the certificate authority's. */
 export interface LedgerKey {

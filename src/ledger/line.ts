@@ -3,7 +3,7 @@ import { WardenError } from '../kernel/errors.ts';
 import type { LedgerCaller, LedgerEntry } from './record.ts';
 
 /** The most bytes that the caller's part of one record may take. */
-export const MAX_ENTRY_BYTES = 64 * 1024;
+const MAX_ENTRY_BYTES = 64 * 1024;
 /** The most bytes of a whole line: an entry, and what the ledger adds (under 1 KiB). */
 export const MAX_LINE_BYTES = MAX_ENTRY_BYTES + 1024;
 export const GENESIS = '0'.repeat(64);

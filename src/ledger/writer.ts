@@ -11,7 +11,7 @@ import { asUnavailable, type LogFile } from './log-file.ts';
 import type { LedgerReceipt } from './record.ts';
 
 /** The most records that wait for the disk; one more is refused. */
-export const MAX_WAITING = 4096;
+const MAX_WAITING = 4096;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const HEAL_EVERY_MS = 1_000;
 const ROTATE_RETRY_BYTES = 1024 * 1024;

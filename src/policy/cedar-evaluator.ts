@@ -13,7 +13,7 @@ export interface Verdict {
 }
 
 /** The reason where no rule permits and none forbids. */
-export const NO_RULE_MATCHED = 'no_rule_matched';
+const NO_RULE_MATCHED = 'no_rule_matched';
 
 /** Of a permit: after every forbid. */
 const UNORDERED = Number.MAX_SAFE_INTEGER;

@@ -53,7 +53,7 @@ export function flexAuthBody({ subject, tenant, resource, action, context }: Pol
  *
  * @throws PolicyFault answer
  */
-export function flexAuthDecision(json: unknown, requestId: string): Decision {
+function flexAuthDecision(json: unknown, requestId: string): Decision {
   const parsed = Answer.safeParse(json);
   if (!parsed.success) {
     const field = parsed.error.issues[0]?.path.join('.') || 'the whole';

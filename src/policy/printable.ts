@@ -2,8 +2,8 @@
  * Text from outside that ends in a certificate's key id, in the ledger or on a terminal: bounded, and printable
  * ASCII alone, so that it can neither forge a line nor steer a terminal.
  */
-export const LONGEST_ID = 128;
-export const LONGEST_REASON = 256;
+const LONGEST_ID = 128;
+const LONGEST_REASON = 256;
 
 /** Printable ASCII without a space, 1 to 128 characters: fit for a key id and for quoting. */
 export function isPrintableId(text: string): boolean {

@@ -64,8 +64,8 @@ export interface SmokeReport {
 }
 
 export const DENY_TTL_SECONDS = 999 * 3600;
-export const ALLOW_REASON = 'signing_policy_matched';
-export const DENY_REASON = 'ttl_out_of_bounds';
+const ALLOW_REASON = 'signing_policy_matched';
+const DENY_REASON = 'ttl_out_of_bounds';
 
 /** `warden smoke policy`: the pre-flight, one request that must be allowed and one that must be denied. */
 export async function smokePolicy(plan: SmokePlan, world: SmokeWorld): Promise<SmokeReport> {
@@ -114,7 +114,7 @@ function evidenceOf(request: SmokeRequest, outcome: SmokeOutcome, now: number): 
  * How an outcome differs from what the check expects. A deny needs its decision id and the reason of the rule: a
  * request that failed for another cause proves nothing. `wordless`: the protocol (AuthZEN) need not give reasons.
  */
-export function unexpected(check: SmokeRequest['check'], outcome: SmokeOutcome, wordless = false): string[] {
+function unexpected(check: SmokeRequest['check'], outcome: SmokeOutcome, wordless = false): string[] {
   const problems: string[] = [];
   if (outcome.effect !== check) problems.push(`${check} check: the effect is ${outcome.effect || 'missing'}`);
   if (outcome.policyDecisionId === '') problems.push(`${check} check: there is no decision id`);

@@ -20,8 +20,8 @@ import {
 } from './restraints.ts';
 import { decodeSaved, encodeSaved, type SavedRestraints } from './state-file.ts';
 
-export const STATE_FILE = 'restraints.json';
-export const LIST_FILE = 'revoked.krl';
+const STATE_FILE = 'restraints.json';
+const LIST_FILE = 'revoked.krl';
 
 export interface FileRestraintsOptions {
   /** The state folder; the ledger in it is open already. */

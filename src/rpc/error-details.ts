@@ -3,7 +3,7 @@ import { ErrorInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 import { Status as RpcStatus } from './generated/google/rpc/status.ts';
 import { STATUS_OF, type StatusCode } from './status.ts';
 
-export const ERROR_DOMAIN = 'warden';
+const ERROR_DOMAIN = 'warden';
 const TYPE_URL = 'type.googleapis.com/google.rpc.';
 
 export interface WireError {

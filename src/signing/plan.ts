@@ -14,7 +14,7 @@ export const BACKDATE_SECONDS = 60;
 export const MAX_TTL_SECONDS = 100 * 365.25 * 86_400;
 
 /** What OpenSSH reads at most (SSHKEY_CERT_MAX_PRINCIPALS): a certificate with more is refused by every sshd. */
-export const MAX_PRINCIPALS = 256;
+const MAX_PRINCIPALS = 256;
 
 export interface PlanInput {
   readonly actor: Actor;

@@ -9,7 +9,7 @@ export interface LabelledKey {
 }
 
 /** A synthetic CA is one whose comment says so. Whoever labels a real key like that has only themselves locked out of prod. */
-export function isSynthetic(key: Pick<LabelledKey, 'comment'>): boolean {
+function isSynthetic(key: Pick<LabelledKey, 'comment'>): boolean {
   return key.comment.startsWith(SYNTHETIC_PREFIX);
 }
 

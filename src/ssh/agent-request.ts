@@ -23,7 +23,7 @@ import { WireError, WireReader, WireWriter } from './wire.ts';
 const SESSION_BIND = 'session-bind@openssh.com';
 const QUERY = 'query';
 /** Ours: what is offered, and why something is not. */
-export const STATUS_EXTENSION = 'status@wardend';
+const STATUS_EXTENSION = 'status@wardend';
 const MAX_NAME = 256;
 /** As much as OpenSSH takes (AGENT_MAX_SID_LEN); a session id is a hash. */
 const MAX_SESSION_ID = 128;

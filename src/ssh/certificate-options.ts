@@ -7,7 +7,7 @@ export type CertificateOption = readonly [name: string, value: string];
 type OptionList = 'critical options' | 'extensions';
 
 /** The critical options that sshd knows. One that it does not know makes it refuse the certificate. */
-export const CRITICAL_OPTIONS = ['force-command', 'source-address', 'verify-required'] as const;
+const CRITICAL_OPTIONS = ['force-command', 'source-address', 'verify-required'] as const;
 
 const MAX_OPTIONS = 64;
 const MAX_VALUE_BYTES = 8 * 1024;

@@ -5,7 +5,7 @@ import { WireError, type WireReader, type WireWriter } from './wire.ts';
 /** Holds the private fields of any key that is accepted: a writer that grew would leave the old bytes behind. */
 export const PRIVATE_CAPACITY = 32 * 1024;
 
-export function algorithmOf(parts: PrivateParts): KeyAlgorithm {
+function algorithmOf(parts: PrivateParts): KeyAlgorithm {
   if (parts.kind === 'ed25519') return 'ssh-ed25519';
   return parts.kind === 'rsa' ? 'ssh-rsa' : (`ecdsa-sha2-${parts.curve.ssh}` as KeyAlgorithm);
 }

@@ -17,7 +17,7 @@ export const unitName = line(255)
   .meta({ pattern: '\\.(service|scope)$' });
 
 /** One entry of `callers:` and the like: all keys that are there must hold. */
-export const selector = z
+const selector = z
   .strictObject({
     uid: whole(0, MAX_ID).optional().describe('User id of the caller.'),
     user: accountName.optional().describe('User name, resolved to its number when the file is loaded.'),

@@ -45,7 +45,7 @@ export function compare(wanted: Wanted, present: Present): Change {
   }
 }
 
-export function nameOf(wanted: Wanted): string {
+function nameOf(wanted: Wanted): string {
   switch (wanted.kind) {
     case 'engine':
       return `${wanted.type} engine at ${wanted.mount}/`;
