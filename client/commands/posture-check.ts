@@ -31,7 +31,10 @@ export async function run(invocation: Invocation): Promise<number> {
   if (args.flag('sarif')) out.raw(`${toJson(postureSarif(report))}\n`);
   else if (args.flag('junit')) out.raw(postureJunit(report));
   else if (out.json) out.object(postureJson(report));
-  else print(report, out);
+  else {
+    print(report, out);
+    if (page !== undefined) out.note(`page in ${page}`);
+  }
   return exitOf(report);
 }
 

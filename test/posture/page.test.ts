@@ -66,6 +66,14 @@ const REFUSED = example([
 ]);
 
 describe('the page of warden posture check --html, in headless Chromium', () => {
+  test('is named where it was written', async () => {
+    const page = join(folder, 'named.html');
+    const file = join(folder, 'named.yaml');
+    writeFileSync(file, REFUSED);
+    const { code, stdout, stderr } = await warden(['posture', 'check', file, '--at', '2026-11-01', '--html', page]);
+    expect([code, `${stdout}${stderr}`.trimEnd().split('\n').at(-1)]).toEqual([1, `page in ${page}`]);
+  });
+
   test('draws every flow, and tells each in words too', async () => {
     const page = await pageOf('refused', REFUSED, 1);
     const { stdout: dom } = chromium(page, '--dump-dom');
