@@ -65,13 +65,21 @@ export async function exec(input: ExecInput, peer: ExecPeer, context: RequestCon
     );
 
     checkStillThere(context);
-    const routes = await Promise.all(
+    const released = await Promise.allSettled(
       admitted.map(async ({ route, gate, trail: own }, index): Promise<StartedRoute> => {
         const receipt = await own.release();
         if (gate.opened) services.breakGlass.countRelease();
         return { route, gate, receipt, walked: walks[index] as Walked };
       }),
     );
+
+    const routes = released.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const refused = released.find((one) => one.status === 'rejected');
+    if (refused !== undefined) {
+      // What is on record as a start has an end there, too: nothing ran.
+      if (routes.length > 0) at.trail = trail.fork({}, 'exec_end');
+      throw refused.reason;
+    }
 
     // The start is on record: from here on so is the end, whatever it is.
     at.trail = trail.fork({}, 'exec_end');

@@ -50,6 +50,8 @@ interface Parts {
   readonly deny?: string;
   readonly tier?: 'test' | 'prod';
   readonly ledgerFails?: boolean;
+  /** A route that is refused at its very record. */
+  readonly refusedLast?: string;
   readonly readFails?: string;
   readonly caller?: 'gone' | 'changed';
   readonly confined?: boolean;
@@ -201,6 +203,7 @@ function stage(parts: Parts = {}) {
       ledger: {
         async append(entry: LedgerEntry) {
           events.push(`ledger ${entry.kind}`);
+          if (parts.refusedLast === entry.route) throw new WardenError('quota_exceeded', 'used up meanwhile');
           if (parts.ledgerFails === true) throw new WardenError('ledger_unavailable', 'the disk is full');
           entries.push(entry);
           return { seq: BigInt(entries.length), time: '' };
@@ -351,6 +354,17 @@ describe('an exec goes through its gate in order', () => {
       ['exec_start', 'kv'],
       ['exec_start', 'db'],
       ['exec_end', 'kv,db'],
+    ]);
+  });
+
+  test('two routes of which one is refused at its record: the start of the other has its end there, and nothing ran', async () => {
+    const { starts, entries, context, peer } = stage({ refusedLast: 'db' });
+    const error = await refusal(exec(input({ routes: ['kv', 'db'] }), peer, context));
+    expect(error.code).toBe('quota_exceeded');
+    expect(starts).toEqual([]);
+    expect(entries.map(({ kind, outcome, route, reason }) => [kind, outcome, route, reason])).toEqual([
+      ['exec_start', 'ok', 'kv', undefined],
+      ['exec_end', 'refused', 'kv,db', 'quota_exceeded'],
     ]);
   });
 
