@@ -149,8 +149,11 @@ describe('Ctrl-Z and fg on a command at a terminal, of which bash is the shell',
     type(`${WITH} sh -c 'python3 -q; exit 4'`);
     await terminal.shows(/^>>>$/m);
     terminal.type('x = 20');
+    // What it has not read by then Ctrl-Z throws away, as at every terminal.
+    await terminal.shows(/^>>> x = 20\n>>>$/m);
     await stopped();
     fg();
+    await terminal.shows(/^\$EXEC/m);
     terminal.type('print("x is", x + 1)');
     await terminal.shows(/^x is 21$/m);
     key('C-d');
