@@ -78,6 +78,7 @@ export class Sshd {
     const host = new Sshd(mkdtempSync(join(tmpdir(), 'warden-sshd-')));
     await sshKeygenOk(['-q', '-t', 'ed25519', '-N', '', '-C', HOST, '-f', host.#path('host_key')]);
     writeFileSync(host.#path('known_hosts'), `${HOST} ${readFileSync(host.#path('host_key.pub'), 'utf8')}`);
+    mkdirSync(host.#path('home'));
     host.trust(options.trusts);
     writeFileSync(host.#path('principals'), lines(options.principals));
     writeFileSync(host.#path('sshd_config'), lines([...host.#config(), ...(options.config ?? [])]));
@@ -184,6 +185,9 @@ export class Sshd {
       'StrictModes no',
       'PidFile none',
       'PermitUserRC no',
+      // Not that of whoever runs the tests: a shell over there would read their .bashrc, and what that says or does
+      // (shims rebuilt by several logins at once, say) would be the login's.
+      `SetEnv HOME=${this.#path('home')}`,
       'PrintMotd no',
       'PrintLastLog no',
       'UseDNS no',
