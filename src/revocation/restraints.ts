@@ -64,10 +64,13 @@ export function isHeld({ serials, keyIds, keys, actors }: RestraintState, item: 
   }
 }
 
-/** Clocks of hosts may be behind by this much, and a list may be older than it should be. */
-const KEPT_AFTER_END_SECONDS = 86_400n;
+/**
+ * Clocks of hosts may be behind, a list may be older than it should be, and this machine's own clock may leap ahead and
+ * come back: what is forgotten too early is good again everywhere.
+ */
+const KEPT_AFTER_END_SECONDS = 30n * 86_400n;
 
-/** The state after a change that stands in the record with this number. What has expired for a day is left out. */
+/** The state after a change that stands in the record with this number. What has expired for thirty days is left out. */
 export function applyChange(
   state: RestraintState,
   change: RestraintChange,
@@ -77,8 +80,10 @@ export function applyChange(
     const lockdown = change.action === 'lift' ? null : { since: at.time, reason: change.reason };
     return { ...state, ...at, lockdown };
   }
-  const serials = withoutExpired(state.serials, at.time);
-  const keyIds = withoutExpired(state.keyIds, at.time);
+  // One change under a clock that is years ahead forgets nothing: the one before it has to say so, too.
+  const surely = Math.min(state.time, at.time);
+  const serials = withoutExpired(state.serials, surely);
+  const keyIds = withoutExpired(state.keyIds, surely);
   const keys = new Set(state.keys);
   const actors = new Set(state.actors);
   const set = change.action === 'set';

@@ -52,11 +52,24 @@ describe('a change', () => {
 describe('the state', () => {
   const at = (seconds: number) => ({ seq: 1, time: seconds * 1000 });
   const set = (...items: Revoked[]): RestraintChange => ({ kind: 'revoke', action: 'set', items });
-  test('forgets a certificate a day after its end, at the next change, and no sooner', () => {
-    const first = applyChange(UNRESTRAINED, set({ what: 'serial', value: 5n, until: 1000n }), at(0));
-    const kept = applyChange(first, set(), at(1000 + 86_400));
-    expect(kept.serials).toEqual(new Map([[5n, 1000n]]));
-    expect(applyChange(first, set(), at(1001 + 86_400)).serials).toEqual(new Map());
+  const MONTH = 30 * 86_400;
+  const first = applyChange(UNRESTRAINED, set({ what: 'serial', value: 5n, until: 1000n }), at(0));
+  const leftAt = (...times: number[]) =>
+    times.reduce((state, seconds) => applyChange(state, set(), at(seconds)), first).serials;
+
+  test('forgets a certificate a month after its end, once two changes say so, and no sooner', () => {
+    expect(leftAt(1000 + MONTH, 1000 + MONTH)).toEqual(new Map([[5n, 1000n]]));
+    expect(leftAt(1001 + MONTH)).toEqual(new Map([[5n, 1000n]]));
+    expect(leftAt(1001 + MONTH, 1001 + MONTH)).toEqual(new Map());
+  });
+
+  test.each([
+    ['leaps a week ahead and back, whatever changes meanwhile', [604_800, 604_801, 604_802, 2]],
+    ['leaps years ahead for one change and back', [400_000_000, 2, 3]],
+    ['leaps years ahead for one change, twice', [400_000_000, 2, 400_000_000, 3]],
+    ['leaps back before there was a certificate, and ahead again', [-400_000_000, 2, 3]],
+  ])('forgets nothing where the clock %s', (_how, times) => {
+    expect(leftAt(...times)).toEqual(new Map([[5n, 1000n]]));
   });
 
   test('never forgets what has no known end, also where the end is said later', () => {
