@@ -8,6 +8,10 @@ import { columns, counted, type Output } from './output.ts';
 const AT_ONCE = 8;
 /** ssh gives up connecting after 10 s; a host that hangs later is given up here. */
 const DEADLINE_MS = 60_000;
+/** After this no further address of a host is tried. */
+const HOST_DEADLINE_MS = 120_000;
+/** ssh's own code; any other is that of what ran over there. */
+const SSH_DID_NOT_GET_IN = 255;
 const MAX_STDERR = 64 * 1024;
 
 export interface PushPlan {
@@ -107,8 +111,27 @@ export function writingScript(path: string, bytes: number, sudo: boolean): strin
   return sudo ? `exec sudo -n sh -c ${forShell(script)}` : script;
 }
 
-async function pushTo(host: Host, list: Buffer, plan: PushPlan): Promise<Pushed> {
-  const address = host.addresses[0] ?? host.name;
+/**
+ * By the first of the host's addresses that ssh gets in by; each is tried twice. What the host itself says no to is not
+ * asked of it again by another way.
+ */
+async function pushTo({ name, addresses }: Host, list: Buffer, plan: PushPlan): Promise<Pushed> {
+  const ways = addresses.length === 0 ? [name] : addresses;
+  const inVain: string[] = [];
+  const until = performance.now() + HOST_DEADLINE_MS;
+  for (const address of ways) {
+    if (performance.now() > until) {
+      inVain.push(`${address}: not tried, there was no time left`);
+      continue;
+    }
+    const { reached, why } = await pushBy(address, list, plan);
+    if (reached) return { host: name, address, ok: why === '', why };
+    inVain.push(ways.length === 1 ? why : `${address}: ${why}`);
+  }
+  return { host: name, address: ways.join(', '), ok: false, why: inVain.join('; ') };
+}
+
+function pushBy(address: string, list: Buffer, plan: PushPlan): Promise<SshEnd> {
   const args = [
     '-oBatchMode=yes',
     '-oConnectTimeout=10',
@@ -116,17 +139,23 @@ async function pushTo(host: Host, list: Buffer, plan: PushPlan): Promise<Pushed>
     '-oClearAllForwardings=yes',
     '-T',
     ...plan.sshOptions.map((option) => `-o${option}`),
+    '-oConnectionAttempts=2',
     ...(plan.user === null ? [] : ['-l', plan.user]),
     '--',
     address,
     writingScript(plan.path, list.length, plan.sudo),
   ];
-  const why = await runSsh(args, list);
-  return { host: host.name, address, ok: why === '', why };
+  return runSsh(args, list);
 }
 
-/** "" where the far end says that all went well, else its last words. */
-function runSsh(args: readonly string[], stdin: Buffer): Promise<string> {
+interface SshEnd {
+  /** False where ssh did not get in. */
+  readonly reached: boolean;
+  /** "" where the far end says that all went well, else its last words or those of ssh. */
+  readonly why: string;
+}
+
+function runSsh(args: readonly string[], stdin: Buffer): Promise<SshEnd> {
   return new Promise((resolve) => {
     const child = spawn('ssh', args, {
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -138,12 +167,16 @@ function runSsh(args: readonly string[], stdin: Buffer): Promise<string> {
       if (said.length < MAX_STDERR) said += text;
     });
     child.on('error', (error: NodeJS.ErrnoException) =>
-      resolve(error.code === 'ENOENT' ? 'there is no ssh on this machine' : `ssh cannot be started: ${error.code}`),
+      resolve({
+        reached: false,
+        why: error.code === 'ENOENT' ? 'there is no ssh on this machine' : `ssh cannot be started: ${error.code}`,
+      }),
     );
     child.on('close', (code, signal) => {
-      if (code === 0) return resolve('');
+      if (code === 0) return resolve({ reached: true, why: '' });
       const last = said.trim().split('\n').at(-1)?.trim() ?? '';
-      resolve(signal === null ? last || `it ended with ${code}` : 'it did not answer within a minute');
+      const why = signal === null ? last || `it ended with ${code}` : 'it did not answer within a minute';
+      resolve({ reached: code !== SSH_DID_NOT_GET_IN && signal === null, why });
     });
     // A host that closes early is reported by ssh itself.
     child.stdin.on('error', () => {});
