@@ -11,6 +11,7 @@ import { describe } from '../install/steps.ts';
 import { planUndo, removedFolder } from '../install/undo.ts';
 import type { Invocation } from '../invocation.ts';
 import { type NewConfig, newConfig } from '../new-config.ts';
+import type { NewFile } from '../new-folder.ts';
 import { columns, type Output } from '../output.ts';
 import { ownLogin } from '../own-login.ts';
 
@@ -46,7 +47,8 @@ async function install({ args, out, env }: Invocation, place: Place, machine: Ma
   let record = readRecord(place.record) ?? { ...EMPTY_RECORD, state };
   const config = isNew && posture !== null ? await newConfig(posture, loginOf(env), place.whose) : null;
   try {
-    const steps = planInstall(place, machine, record, config?.files ?? null);
+    const files = config?.files ?? null;
+    const steps = planInstall(place, machine, record, args.flag('dry-run') ? withoutKey(files) : files);
     const whom = place.whose === 'system' ? 'for the whole machine' : 'for you';
     const lines = steps.map(describe);
     if (!isNew) lines.unshift(['stays', file, 'your config']);
@@ -62,6 +64,14 @@ async function install({ args, out, env }: Invocation, place: Place, machine: Ma
   } finally {
     config?.dispose();
   }
+}
+
+/** The key of a dry run is thrown away: its fingerprint would be looked for in vain. */
+function withoutKey(files: readonly NewFile[] | null): readonly NewFile[] | null {
+  const isPublicHalf = ({ name }: NewFile): boolean => name === 'ca_ed25519.pub';
+  return (
+    files?.map((file) => (isPublicHalf(file) ? { ...file, what: 'its public half, made at install' } : file)) ?? null
+  );
 }
 
 async function uninstall({ args, out }: Invocation, place: Place, machine: Machine): Promise<number> {
