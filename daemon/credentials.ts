@@ -6,7 +6,7 @@ import { traceOf } from '../src/kernel/trace.ts';
 import type { RequestContext } from '../src/operations/context.ts';
 import { type CredentialRequest, deliverCredential } from '../src/operations/deliver-credential.ts';
 import { Trail } from '../src/operations/trail.ts';
-import { limited, type RpcDeps } from '../src/rpc/admit.ts';
+import { CREDENTIAL_METHOD, limited, type RequestEnd, type RpcDeps } from '../src/rpc/admit.ts';
 import { native } from '../src/unix/native.ts';
 import { attest, descriptorOf } from './attest.ts';
 import type { Log } from './log.ts';
@@ -14,6 +14,9 @@ import type { LogMeter } from './log-meter.ts';
 
 /** systemd waits for a credential as long as for the start of its unit. */
 const DEADLINE_MS = 30_000;
+/** systemd's limit for one is a mebibyte; what is larger it refuses, and the start of the unit with it. */
+const MORE_THAN_A_CREDENTIAL = 1024 * 1024 + 4096;
+const REFUSAL_MS = 5_000;
 /** systemd.exec(5), LoadCredential=: what the service manager binds its end to, `@RANDOM/unit/UNIT/CREDENTIAL`. */
 const PEER_NAME = /^[^/]{1,64}\/unit\/([A-Za-z0-9:_.\\@-]{1,255})\/([A-Za-z0-9_.-]{1,255})$/;
 
@@ -26,23 +29,40 @@ export function parsePeerName(name: string | null): CredentialRequest | null {
 /**
  * The door that systemd comes in by, for `LoadCredential=NAME:SOCKET`. There is no protocol: the name of the peer is
  * the question, and the answer is the value, then the end. Any process can bind any name, so that root alone is
- * believed; a refusal is recorded, and ends the connection without a byte.
+ * believed; a refusal is recorded, keeps the unit from starting, and gives anybody else not a byte.
  */
-export function credentialDoor(deps: RpcDeps, log: Log, strangers: LogMeter): (socket: Socket) => void {
+export function credentialDoor(
+  deps: RpcDeps,
+  log: Log,
+  strangers: LogMeter,
+  ended: (end: RequestEnd) => void,
+): (socket: Socket) => void {
   return (socket) => {
     socket.on('error', (error) => log.debug({ code: (error as NodeJS.ErrnoException).code }, 'connection error'));
     const began = deps.services.clock.monotonic();
     let connection: (AttestedConnection & { close(): void }) | null = null;
+    let asked: CredentialRequest | null = null;
+    let context: RequestContext | null = null;
     let release = (): void => {};
-    const end = (why: object, message: string): void => {
+    const end = (why: object, message: string, error: WardenError | null): void => {
       connection?.close();
       release();
+      const durationMs = deps.services.clock.monotonic() - began;
+      ended({ method: CREDENTIAL_METHOD, context, error, durationMs });
       const metered = strangers.next();
-      const ms = Math.round((deps.services.clock.monotonic() - began) * 100) / 100;
+      const ms = Math.round(durationMs * 100) / 100;
       if (metered !== null) log.info({ ...why, uid: connection?.caller.uid, pid: connection?.caller.pid, ms }, message);
+    };
+    const refuse = (thrown: unknown): void => {
+      const error = asWardenError(thrown);
+      if (error.code === 'internal') deps.onInternalError(error, CREDENTIAL_METHOD);
+      if (connection?.caller.uid === 0 && asked !== null) keepFromStarting(socket);
+      else socket.destroy();
+      end({ ...asked, reason: error.code, private: error.details.privateDetail }, 'credential refused', error);
     };
     try {
       connection = attest(socket);
+      asked = parsePeerName(native().peerName(descriptorOf(socket)));
       const admission = deps.limiter.connect(connection.caller.uid);
       if (!admission.ok) throw limited(admission);
       const leave = deps.enter(deps.world());
@@ -52,19 +72,10 @@ export function credentialDoor(deps: RpcDeps, log: Log, strangers: LogMeter): (s
         leave();
         deps.services.counters.requestsInFlight -= 1;
       };
-      const asked = parsePeerName(native().peerName(descriptorOf(socket)));
-      answer(socket, asked, contextOf(deps, connection, asked, began)).then(
-        () => end({ ...asked }, 'credential handed over'),
-        (thrown: unknown) => {
-          const error = asWardenError(thrown);
-          if (error.code === 'internal') deps.onInternalError(error, 'LoadCredential');
-          socket.destroy();
-          end({ ...asked, reason: error.code, private: error.details.privateDetail }, 'credential refused');
-        },
-      );
+      context = contextOf(deps, connection, asked, began);
+      answer(socket, asked, context).then(() => end({ ...asked }, 'credential handed over', null), refuse);
     } catch (thrown) {
-      socket.destroy();
-      end({ reason: asWardenError(thrown).code }, 'credential refused');
+      refuse(thrown);
     }
   };
 }
@@ -84,6 +95,16 @@ async function answer(socket: Socket, asked: CredentialRequest | null, context: 
   } finally {
     walked.dispose();
   }
+}
+
+/**
+ * There is no word for no: a socket that closes is an empty credential, with which the unit starts. More than systemd
+ * takes is what makes the start fail (243/CREDENTIALS).
+ */
+function keepFromStarting(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.setTimeout(REFUSAL_MS, () => socket.destroy());
+  socket.end(Buffer.alloc(MORE_THAN_A_CREDENTIAL, 'refused by wardend\n'), () => socket.destroy());
 }
 
 /** Resolves once the kernel has it all, and the end behind it. */

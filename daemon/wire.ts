@@ -195,7 +195,7 @@ export async function wire(places: Places, parser: ConfigParser, log: Log, manag
 
   return {
     server,
-    acceptCredential: credentialDoor(deps, log, strangers),
+    acceptCredential: credentialDoor(deps, log, strangers, (end) => seeing.requestEnded(end)),
     reload,
     watchConfig() {
       const watch = watchConfig({

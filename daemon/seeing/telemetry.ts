@@ -4,7 +4,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { Spans } from '../../src/kernel/spans.ts';
 import type { Trace } from '../../src/kernel/trace.ts';
 import type { FileLedger } from '../../src/ledger/file-ledger.ts';
-import type { RequestEnd } from '../../src/rpc/admit.ts';
+import { CREDENTIAL_METHOD, type RequestEnd } from '../../src/rpc/admit.ts';
 import type { Log } from '../log.ts';
 import { createOtlp, type Otlp, type TelemetryCounts } from './otlp.ts';
 
@@ -55,17 +55,16 @@ export class Telemetry {
   requestEnded({ method, context, error, durationMs }: RequestEnd): void {
     if (context === null || context.spans === null) return;
     const reason = error?.code ?? '';
+    const overGrpc = method !== CREDENTIAL_METHOD;
     this.#otlp?.span({
-      name: `warden.v1.Warden/${method}`,
+      name: overGrpc ? `warden.v1.Warden/${method}` : method,
       kind: 'server',
       trace: context.trace,
       began: context.spans.began,
       durationMs,
       fault: reason,
       facts: {
-        'rpc.system': 'grpc',
-        'rpc.service': 'warden.v1.Warden',
-        'rpc.method': method,
+        ...(overGrpc ? { 'rpc.system': 'grpc', 'rpc.service': 'warden.v1.Warden', 'rpc.method': method } : {}),
         'warden.request_id': context.requestId,
         ...(reason === '' ? {} : { 'warden.reason': reason }),
       },

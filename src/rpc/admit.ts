@@ -29,6 +29,9 @@ export interface RpcDeps {
   onRequestEnd(end: RequestEnd): void;
 }
 
+/** What a unit's credential is called among the methods: it comes by a socket of its own. */
+export const CREDENTIAL_METHOD = 'LoadCredential';
+
 export interface RequestEnd {
   readonly method: string;
   readonly context: RequestContext | null;

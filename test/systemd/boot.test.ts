@@ -83,6 +83,7 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
         /^ {2}user +warden /m,
         /^ {2}folder +\/etc\/warden +0750, group warden$/m,
         /^ {2}file +\/etc\/warden\/ca_ed25519 +0600: the CA private key/m,
+        /^ {2}file +\/etc\/warden\/ca_ed25519\.pub +0644, group warden: its public half, made at install$/m,
         /^ {2}file +\/etc\/systemd\/system\/wardend\.service +0644: unit$/m,
         /^ {2}file +\/etc\/systemd\/system\/wardend-spawner\.socket +0644: unit$/m,
         /^ {2}run +systemctl enable --now .*wardend\.socket/m,
@@ -195,11 +196,12 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
 
     test.each([
       [
-        'a unit that no route lists has an empty credential, and does not start',
+        'a unit that no route lists does not start, though nothing in it looks at the credential',
         'stranger',
         1,
         /control process exited/,
       ],
+      ['and says that it was for its credentials', 'stranger-status', 0, /^243$/m],
       ['another user does not come to the socket', 'ask-closed', 1, /PermissionError/],
       ['another user who does, under a name like systemd’s, gets no byte', 'ask-tester', 0, /^b''\n$/],
       ['a name that systemd does not give gets no byte', 'ask-nonsense', 0, /^b''\n$/],
@@ -315,6 +317,14 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(journal).not.toMatch(/self-probe failed/);
     });
 
+    test('refused credentials are a burst of refusals like any other', () => {
+      const burst = said
+        .out('journal')
+        .split('\n')
+        .find((line) => line.includes('"msg":"burst of refusals"'));
+      expect(JSON.parse(burst ?? '{}')).toMatchObject({ count: 3, methods: { LoadCredential: expect.any(Number) } });
+    });
+
     test('uninstalled, config and ledger stay until --purge, and after that no trace is left', () => {
       expect(said.code('uninstall')).toBe(0);
       expect(said.out('uninstall')).toMatch(/^ {2}stays +\/var\/lib\/warden +the ledger; --purge removes it$/m);
@@ -388,7 +398,7 @@ describe.skipIf(skipped)('under a real systemd, with the package installed as a 
       expect(said.out('alive').trim()).toBe('0');
     });
 
-    test('LoadCredential= works, is empty for a stranger, and the daemon restarts and goes', () => {
+    test('LoadCredential= works, keeps a stranger from starting, and the daemon restarts and goes', () => {
       expect([said.code('app'), said.code('stranger'), said.code('restart'), said.code('purge')]).toEqual([0, 1, 0, 0]);
       expect(said.out('credential')).toMatch(/^synthetic-/);
       expect(said.out('journal')).toMatch(/Reloaded wardend\.service/);

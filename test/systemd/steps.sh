@@ -109,6 +109,8 @@ routes:
     actors: [agt-tester, atm-app]
     units: [{ unit: app.service, name: db-password, actor: atm-app, field: password }]
 YAML
+# Three refusals of credentials come below.
+echo 'alerts: { refusals: 3/10m }' >> /etc/warden/warden.yaml
 chown root:warden /etc/warden/*.yaml
 chmod 0640 /etc/warden/*.yaml
 step reload systemctl reload wardend.service
@@ -137,9 +139,9 @@ unit() { printf '[Service]\nType=oneshot\n%s\n' "$2" > "/run/systemd/system/$1";
 mkdir -p /run/systemd/system
 unit app.service $'LoadCredential=db-password:/run/warden/credentials.sock\nDynamicUser=yes\nExecStart=/bin/sh -c "cat ${CREDENTIALS_DIRECTORY}/db-password"\nStandardOutput=file:/srv/out/credential.out'
 step app systemctl start app.service
-unit stranger.service $'LoadCredential=db-password:/run/warden/credentials.sock\nExecStartPre=/usr/bin/test -s ${CREDENTIALS_DIRECTORY}/db-password\nExecStart=/bin/true'
+unit stranger.service $'LoadCredential=db-password:/run/warden/credentials.sock\nExecStart=/bin/true'
 step stranger systemctl start stranger.service
-step stranger-pre property ExecStartPre stranger.service
+step stranger-status property ExecMainStatus stranger.service
 cat > /tmp/ask.py <<'PY'
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
