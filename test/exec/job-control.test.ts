@@ -15,6 +15,7 @@ let folder: string;
 beforeAll(async () => {
   daemon = await execDaemon();
   folder = mkdtempSync(join(tmpdir(), 'warden-jobs-'));
+  writeFileSync(join(folder, 'loop.py'), LOOP);
   terminal = new Tmux(
     { columns: 100, rows: 30 },
     {
@@ -55,12 +56,21 @@ async function stopped(): Promise<void> {
 const fg = (): void => type('fg; echo "code $?"');
 const ends = (code: number): Promise<string> => terminal.shows(new RegExp(`code ${code}\\njobs>$`, 'm'));
 
-/** Says that it runs, and each time that it goes on; ends with 9 for Ctrl-C. */
-const LOOP = `sh -c 'trap "exit 9" INT; trap "echo went on" CONT; echo runs; while :; do sleep 0.05; done'`;
+/**
+ * Says that it runs, and each time that it goes on; ends with 9 for Ctrl-C. No shell: one that Ctrl-Z meets between vfork
+ * and the start of a program does not stop itself.
+ */
+const LOOP = `import signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(9))
+signal.signal(signal.SIGCONT, lambda *_: print('went on', flush=True))
+print('runs', flush=True)
+while True: signal.pause()
+`;
+const loop = (): string => `python3 ${join(folder, 'loop.py')}`;
 
 describe('Ctrl-Z and fg on a command at a terminal, of which bash is the shell', () => {
   test('stopped and continued again and again, with its own exit code in the end', async () => {
-    type(`${WITH} ${LOOP}`);
+    type(`${WITH} ${loop()}`);
     await terminal.shows(/^runs$/m);
     for (let times = 0; times < 3; times++) {
       await stopped();
@@ -76,7 +86,7 @@ describe('Ctrl-Z and fg on a command at a terminal, of which bash is the shell',
   });
 
   test('in the background it runs on, and has the terminal again as soon as it is in the foreground', async () => {
-    type(`${WITH} ${LOOP}`);
+    type(`${WITH} ${loop()}`);
     await terminal.shows(/^runs$/m);
     await stopped();
     type('bg');
@@ -163,7 +173,7 @@ describe('Ctrl-Z and fg on a command at a terminal, of which bash is the shell',
 
   test('where no shell could continue it, it goes on at once', async () => {
     const through = join(folder, 'through');
-    writeFileSync(through, `exec ${WITH} ${LOOP}\n`);
+    writeFileSync(through, `exec ${WITH} ${loop()}\n`);
     // A terminal of its own, in which nobody has job control.
     type(`script -qec 'exec sh ${through}' /dev/null; echo "code $?"`);
     await terminal.shows(/^runs$/m);
