@@ -13,6 +13,17 @@ export interface FileChange {
   readonly action: 'create' | 'keep' | 'conflict';
 }
 
+const CA_KEY = 'public key of the CA, pinned';
+const ROLE_ID = 'role id';
+const SECRET_ID = 'secret id';
+
+/** The files that the daemon needs, as far as they can be judged without OpenBao: whether they are there. */
+export function wantedFiles({ ssh, login }: OpenBaoSettings): FileChange[] {
+  const files: [path: string, what: string][] = [[ssh.ca_public_key, CA_KEY]];
+  if (login?.method === 'approle') files.push([login.role_id_file, ROLE_ID], [login.secret_id_file, SECRET_ID]);
+  return files.map(([path, what]) => ({ path, what, action: existsSync(path) ? 'keep' : 'create' }));
+}
+
 /** The CA's public key in its file. One that differs is never replaced: it says whom the daemon believes. */
 export async function pinCa(
   operator: Operator,
@@ -21,7 +32,7 @@ export async function pinCa(
   there: boolean,
 ): Promise<FileChange> {
   const path = ssh.ca_public_key;
-  const what = 'public key of the CA, pinned';
+  const what = CA_KEY;
   const unmade = changes.some(({ wanted, action }) => wanted.kind === 'ca' && action === 'create') && !there;
   const key = unmade ? null : await operator.caKey(ssh.mount);
   if (!existsSync(path)) {
@@ -48,14 +59,14 @@ export async function appRoleFiles(
   const roleId = made ? await operator.roleId(login.mount, name) : null;
   if (!existsSync(roleFile)) {
     if (there && roleId !== null) write(roleFile, `${roleId}\n`, 0o600);
-    files.push({ path: roleFile, what: 'role id', action: 'create' });
+    files.push({ path: roleFile, what: ROLE_ID, action: 'create' });
   } else {
     const same = readBounded(roleFile, 'the role id', 4096).toString('utf8').trim() === roleId;
-    files.push({ path: roleFile, what: 'role id', action: same ? 'keep' : 'conflict' });
+    files.push({ path: roleFile, what: ROLE_ID, action: same ? 'keep' : 'conflict' });
   }
   const secretIs = existsSync(secretFile);
   if (!secretIs && there) write(secretFile, `${await operator.newSecretId(login.mount, name)}\n`, 0o600);
-  files.push({ path: secretFile, what: 'secret id', action: secretIs ? 'keep' : 'create' });
+  files.push({ path: secretFile, what: SECRET_ID, action: secretIs ? 'keep' : 'create' });
   return files;
 }
 

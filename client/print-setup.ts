@@ -9,17 +9,20 @@ export interface SetupReport {
   readonly changes: readonly Change[];
   readonly files: readonly FileChange[];
   readonly applied: boolean;
+  /** False: nobody asked OpenBao, and what is there is not known. */
+  readonly compared: boolean;
   readonly settings: OpenBaoSettings;
   readonly name: string;
 }
 
 /** What there is to make, or what was made, with its mark: + new, ~ changed, = as it should be, ! in conflict. */
-export function printSetup(out: Output, { changes, files, applied, settings, name }: SetupReport): void {
+export function printSetup(out: Output, { changes, files, applied, compared, settings, name }: SetupReport): void {
   const { address } = settings;
   if (out.json) {
     out.object({
       address,
       applied,
+      compared,
       changes: changes.map(({ what, action, differences }) => ({ what, action, differences })),
       files,
     });
@@ -43,6 +46,10 @@ export function printSetup(out: Output, { changes, files, applied, settings, nam
   out.note(
     `${address}: ${count('create')} ${done}, ${count('change')} ${applied ? 'changed' : 'to change'}, ${count('keep')} as they should be, ${count('conflict')} in conflict`,
   );
+  if (!compared) {
+    out.note('no OpenBao token of yours was found, so this is all that is needed, compared with nothing that is there');
+    out.note('to compare, log in: bao login; or set BAO_TOKEN');
+  }
   if (count('conflict') > 0)
     out.note('! is something else than is wanted, and not ours to remove: nothing was touched there');
   noteOther(out, settings, name);

@@ -3,17 +3,21 @@ import { WardenError } from '../../src/kernel/errors.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import { connectOpenBao } from '../../src/openbao/connect.ts';
 import { OpenBaoFault } from '../../src/openbao/fault.ts';
+import { compare } from '../../src/openbao/setup/compare.ts';
 import { desiredState } from '../../src/openbao/setup/desired.ts';
 import { Operator } from '../../src/openbao/setup/operator.ts';
 import { usageError } from '../args.ts';
 import { requireConfig } from '../config-offline.ts';
 import type { Invocation } from '../invocation.ts';
-import { appRoleFiles, makeFolders, pinCa } from '../openbao-setup-files.ts';
+import { appRoleFiles, makeFolders, pinCa, wantedFiles } from '../openbao-setup-files.ts';
 import { ambientToken } from '../openbao-token.ts';
 import { printSetup } from '../print-setup.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i;
-/** Makes what the daemon needs in OpenBao, or says what that would be. Run twice, it does nothing the second time. */
+/**
+ * Makes what the daemon needs in OpenBao, or says what that would be. Run twice, it does nothing the second time. A look
+ * without a token asks nobody and shows all of it: for whoever has to get it from the operator of OpenBao.
+ */
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out, env } = invocation;
   const apply = args.flag('apply');
@@ -29,22 +33,26 @@ export async function run(invocation: Invocation): Promise<number> {
       hint: 'openbao: { address: https://HOST:8200, login: { method: approle, … } }',
     });
   }
+  const wanted = desiredState({
+    ssh: openbao.ssh,
+    login: openbao.login,
+    actors: [...snapshot.actors.values()],
+    hosts: snapshot.hosts,
+    ceilingsSeconds: ttlCeilingsSeconds,
+    reads: daemonReads(snapshot),
+    name,
+  });
   const token = ambientToken(env);
-  if (token.length === 0)
-    throw usageError('no OpenBao token of yours was found', 'log in: bao login; or set BAO_TOKEN');
+  if (token.length === 0) {
+    if (apply) throw usageError('no OpenBao token of yours was found', 'log in: bao login; or set BAO_TOKEN');
+    const changes = wanted.map((one) => compare(one, null));
+    printSetup(out, { changes, files: wantedFiles(openbao), applied: false, compared: false, settings: openbao, name });
+    return 0;
+  }
   // The operator's token, not the daemon's login: no certificate of the daemon is shown.
   const client = connectOpenBao({ settings: openbao, login: null, acceptDoubles: posture !== 'prod' });
   const operator = new Operator(client, new Secret(token));
   try {
-    const wanted = desiredState({
-      ssh: openbao.ssh,
-      login: openbao.login,
-      actors: [...snapshot.actors.values()],
-      hosts: snapshot.hosts,
-      ceilingsSeconds: ttlCeilingsSeconds,
-      reads: daemonReads(snapshot),
-      name,
-    });
     const changes = await operator.inspect(wanted);
     const filesFor = async (there: boolean) => [
       await pinCa(operator, openbao, changes, there),
@@ -59,7 +67,7 @@ export async function run(invocation: Invocation): Promise<number> {
       for (const { action, wanted: one } of changes) if (action !== 'keep') await operator.apply(one);
     }
     const files = there ? await filesFor(true) : before;
-    printSetup(out, { changes, files, applied: there, settings: openbao, name });
+    printSetup(out, { changes, files, applied: there, compared: true, settings: openbao, name });
     return conflict || files.some(({ action }) => action === 'conflict') ? 1 : 0;
   } catch (error) {
     throw asOwnerError(error);

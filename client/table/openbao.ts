@@ -13,7 +13,7 @@ export const OPENBAO: readonly Command[] = [
       name: { type: 'string', value: 'NAME', summary: 'of the policy and the AppRole; warden by default' },
     },
     notes: [
-      'As you: with BAO_TOKEN (set but empty means none), VAULT_TOKEN, else ~/.vault-token. Roles permit what the actors of inventory.yaml need and no more; run it again when they change.',
+      'As you: with BAO_TOKEN (set but empty means none), VAULT_TOKEN, else ~/.vault-token. Without a token --dry-run asks nobody and shows all that is needed. Roles permit what the actors of inventory.yaml need and no more; run it again when they change.',
       'An existing CA is kept, and a pinned key that differs is never replaced. A secret id is made where its file is missing. Exit code 1 where something else is in the way.',
     ],
     examples: [

@@ -55,10 +55,10 @@ const role = (name: string) => real.ok('GET', `ssh/roles/${name}`);
 test.each<[string, string[], Record<string, string>, number, string]>([
   ['without a word on what to do', [], { BAO_TOKEN: 'x' }, 2, 'wants either --dry-run or --apply'],
   ['with both words', ['--apply', '--dry-run'], { BAO_TOKEN: 'x' }, 2, 'wants either --dry-run or --apply'],
-  ['without a token', ['--dry-run'], {}, 2, 'no OpenBao token of yours was found'],
+  ['without a token', ['--apply'], {}, 2, 'no OpenBao token of yours was found'],
   [
     'with an empty BAO_TOKEN, which means none',
-    ['--dry-run'],
+    ['--apply'],
     { BAO_TOKEN: '', VAULT_TOKEN: 'x' },
     2,
     'no OpenBao token',
@@ -82,6 +82,17 @@ test('a look prints everything that is to be made, and makes nothing', async () 
   expect(stdout).toContain('12 to make, 0 to change, 0 as they should be, 0 in conflict');
   expect((await real.call('GET', 'sys/mounts/ssh')).status).toBe(400);
   await expect(stat(file('ca.pub'))).rejects.toThrow();
+});
+
+test('a look without a token shows all that is needed, and says that it was compared with nothing', async () => {
+  const [look, compared] = [await setup(['--dry-run'], {}), await setup(['--dry-run'])];
+  expect([look.code, look.stdout.split('\n').filter((line) => line.startsWith('+'))]).toEqual([
+    0,
+    compared.stdout.split('\n').filter((line) => line.startsWith('+')),
+  ]);
+  expect(`${look.stdout}${look.stderr}`).toContain('compared with nothing that is there');
+  expect(`${compared.stdout}${compared.stderr}`).not.toContain('compared with nothing');
+  expect(json(await setup(['--dry-run', '--json'], {}))).toMatchObject({ compared: false, applied: false });
 });
 
 test('a file that is in conflict stops it before anything is made', async () => {
