@@ -6,7 +6,7 @@ const LONG = `correct-horse/battery's "staple" + 100% <&> of $HOME \\ ${'and muc
 const SHORT = "it's-a-horse/100%";
 const KEY = ['-----BEGIN TEST KEY-----', 'MC4CAQAwBQYDK2VwBCIEIB/x+yz0123456789', '-----END TEST KEY-----'].join('\n');
 /** Of each of them, in what the tools make of it. */
-const PIECES = /horse|battery|staple|VwBCIEI|Y29ycmVjd|aXQncy1h|TUM0Q0FR|636f7272|697427|4d433443/;
+const PIECES = /horse|battery|staple|VwBCI|Y29ycmVjd|aXQncy1h|LS0tLS1C|636f7272|697427|2d2d2d2d/;
 
 const FOUND: readonly [string, string][] = [
   ['printenv', 'printenv VALUE'],
