@@ -230,6 +230,7 @@ if (goal === 'test') {
       'vim-tiny': 'vim.tiny',
       less: 'less',
       procps: 'top',
+      'perl-base': 'perl',
       sudo: 'sudo',
       'fonts-dejavu-core': '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
     },

@@ -50,7 +50,7 @@ test.each([
   ['a terminal', true, '16400 0 <[masked:plain]> 7'],
 ])(
   `all output comes before the exit code, ${RUNS / 2} times over with %s`,
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async (_name, terminal, wanted) => {
     const seen = new Map<string, number>();
     let left = RUNS / 2;
