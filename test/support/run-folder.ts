@@ -1,4 +1,13 @@
-import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,6 +29,11 @@ export default async function setup(): Promise<() => void> {
   const root = mkdtempSync(join(tmpdir(), 'wr-'));
   // As /tmp is: tests run parts as other users.
   chmodSync(root, 0o1777);
+  // Made by whoever made the folder, since the kernel lets no other user write to a file that a third made there.
+  for (const name of [FINDINGS, LOOKS]) {
+    writeFileSync(join(root, name), '');
+    chmodSync(join(root, name), 0o666);
+  }
   process.env.TMPDIR = root;
   // The canary comes from the folder's name.
   const { lookThrough, secretOfProcess } = await import('./canary.ts');
@@ -72,7 +86,9 @@ function* daemons(): Generator<[number, string[]]> {
 }
 
 function linesOf(path: string): string[] {
-  return existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
 }
 
 /** Notes what a look before a removal saw. @throws Error where it saw anything */
