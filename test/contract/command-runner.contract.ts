@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { statOf } from '../../daemon/runner/session.ts';
 import type { PinnedFile } from '../../src/access/command-files.ts';
 import {
   type CommandEnd,
@@ -285,6 +286,8 @@ export function commandRunnerContract(candidate: RunnerCandidate): void {
           await stop;
           command.signal('SIGCONT');
           expect(stops).toHaveLength(times);
+          // Signals go by way of the spawner, keys do not: SIGCONT would take back the stop of a key that came before it.
+          await vi.waitUntil(() => statOf(command.pid)?.[0] !== 'T', 10_000);
         }
         const stop = nextStop();
         command.stdin?.write('\n');
@@ -322,6 +325,19 @@ os.kill(os.getpid(), 9)`;
         const { stdout: said, end } = await outcomeOf(command);
         expect(said.toString().split('\r\n')).toEqual(['[0, 1, 2, 12]', 'value True True', '[]', 'no child', '']);
         expect(end).toEqual({ exitCode: null, signal: 'SIGKILL' });
+      });
+      test('what keeps it has nothing that was given to the command, nor is in the way of its folder', async () => {
+        const given = [{ kind: 'fd' as const, descriptor: 12, value: Secret.fromString('value') }];
+        const look = `for p in $(pgrep -x -s $$ cat); do
+          echo "keeps $(tr '\\0' ' ' < /proc/$p/environ)in $(readlink /proc/$p/cwd) with $(ls /proc/$p/fd | tr '\\n' ' ')"; done`;
+        const env = new Map<string, string | Secret>([
+          ['PATH', PATH],
+          ['TOKEN', Secret.fromString('s3cret')],
+        ]);
+        const { stdout } = await outcomeOf(
+          await start(['/bin/sh', '-c', `unset TOKEN; ${look}`], { env, deliveries: given, ...JOBS }),
+        );
+        expect(stdout.toString()).toBe('keeps in / with 0 1 2 \r\n'.repeat(2));
       });
       test('leaves nothing behind when the command has ended', async () => {
         const command = await sh('exit 0', JOBS);
