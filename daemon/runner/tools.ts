@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { WardenError } from '../../src/kernel/errors.ts';
 import { TOOL_FOLDERS } from '../../src/unix/terminals.ts';
 import type { Tools } from './chain.ts';
@@ -14,9 +14,14 @@ export function tools(): Tools {
     unshare: find('unshare'),
     env: find('env'),
     cat: find('cat'),
-    perl: look('perl'),
+    perl: forEverybody(look('perl')),
   };
   return found;
+}
+
+/** Some let root alone start perl: a command's own user has to. */
+export function forEverybody(path: string | null): string | null {
+  return path !== null && (statSync(path).mode & 0o001) !== 0 ? path : null;
 }
 
 function look(name: string): string | null {
