@@ -60,10 +60,14 @@ export class Output extends Readable {
     this.#pull();
   }
 
-  /** How many bytes it gives in all for what was written until now: that is read first, whoever is slow to take it. */
+  /**
+   * How many bytes it gives in all for what was written until now: that is read first, whoever is slow to take it. But
+   * for a command that stops again and again, of which nobody takes anything: no more is held than once.
+   */
   writtenUntilNow(): number {
     const buffer = Buffer.allocUnsafe(MOST_WAITING_BYTES);
-    for (let room = buffer.length; room > 0 && !this.#over; ) {
+    const held = this.readableLength;
+    for (let room = Math.min(buffer.length, CHUNK_BYTES + MOST_WAITING_BYTES - held); room > 0 && !this.#over; ) {
       const length = this.#readNow(buffer.subarray(0, room));
       if (length === 0) break;
       room -= length;

@@ -6,8 +6,13 @@ interface Watched {
   readonly stopped: () => void;
 }
 
+/** A command can be stopped and continued thousands of times a second, and each look is at all of them. */
+const REST_MS = 10;
+
 /** Children by their pid. */
 const watched = new Map<number, Watched>();
+let resting = false;
+let again = false;
 
 export interface StopWatch {
   /** It is being continued: the next stop is another one. */
@@ -31,6 +36,13 @@ export function watchStops(pid: number, stopped: () => void): StopWatch {
 }
 
 function look(): void {
+  again = resting;
+  if (resting) return;
+  resting = true;
+  setTimeout(() => {
+    resting = false;
+    if (again) look();
+  }, REST_MS).unref();
   for (const [pid, one] of watched) {
     const stands = statOf(pid)?.[0] === 'T';
     if (stands && !one.told) one.stopped();

@@ -114,16 +114,23 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
     };
     let done = 0;
     let stopsAt = Number.POSITIVE_INFINITY;
+    let telling = false;
     /** Whoever hears of a stop has seen all that came before it, what looked like the start of a value too. */
     const tellStop = (): void => {
       if (done < stopsAt) return;
       stopsAt = Number.POSITIVE_INFINITY;
       quiet();
       void send(masker?.settle() ?? NOTHING);
+      // Who has not been told of one stop yet need not be told of the next: what stops again and again piles nothing up.
+      if (telling) return;
+      telling = true;
       sending = sending.then(tell);
     };
-    const tell = (): Promise<void> =>
-      lost ? Promise.resolve() : peer.send({ kind: 'stopped' }).catch((error: unknown) => lose(asWardenError(error)));
+    const tell = async (): Promise<void> => {
+      const told = lost ? null : peer.send({ kind: 'stopped' }).catch((error: unknown) => lose(asWardenError(error)));
+      await Promise.race([told, abandoned]);
+      telling = false;
+    };
     if (kind === 'stdout') {
       running.onStop((written) => {
         stopsAt = written;
