@@ -34,6 +34,8 @@ function recordLine(json: string): Piece[] {
     list('principals'),
     labelled('serial ', 'serial'),
     labelled('route ', 'route'),
+    labelled('', 'command'),
+    labelled('exit ', 'exit_code'),
     labelled('', 'openbao_path'),
     labelled('version ', 'openbao_version'),
     labelled('lease ', 'lease_id'),

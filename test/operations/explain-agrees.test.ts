@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { RunningCommand } from '../../src/access/command-runner.ts';
 import { CommandSlots } from '../../src/access/command-slots.ts';
 import type { Route } from '../../src/access/route.ts';
 import { parseRoutes } from '../../src/config/parse-routes.ts';
@@ -129,7 +130,8 @@ function contextOf(house: House): { context: RequestContext; entries: LedgerEntr
   const free = { namespaces: {}, noNewPrivs: false, seccomp: 0, capabilities: 0n, label: '' };
   const context = {
     requestId: 'request',
-    trace: { traceId: '0'.repeat(32), spanId: '0'.repeat(16), sampled: false },
+    trace: { traceId: '0'.repeat(32), parentId: null, spanId: '0'.repeat(16), sampled: false, state: '' },
+    spans: null,
     connection: {
       caller: { uid: house.uid, gid: 1, groups: [], pid: 1, exe: '/x', exeFile: null, unit: null, userUnit: null },
       check: () => 'alive',
@@ -157,10 +159,11 @@ function contextOf(house: House): { context: RequestContext; entries: LedgerEntr
             if (name === 'nonesuch') throw new WardenError('command_not_found', 'no');
             return `/usr/bin/${name}`;
           },
-          start: async () => {
+          start: async (): Promise<RunningCommand> => {
             const [stdout, stderr] = [new PassThrough().end(), new PassThrough().end()];
             const ended = Promise.resolve({ exitCode: 0, signal: null });
-            return { pid: 7, stdin: new PassThrough(), stdout, stderr, ended, resize() {}, onStop() {}, signal() {} };
+            const deaf = { resize() {}, onStop() {}, signal() {} };
+            return { pid: 7, stdin: new PassThrough(), stdout, stderr, exited: ended, ended, ...deaf };
           },
         },
       },
