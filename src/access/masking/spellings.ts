@@ -26,6 +26,9 @@ const ENTITIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['=', ['&#61;', '&#x3D;', '&#x3d;']],
   ['+', ['&#43;', '&#x2B;', '&#x2b;']],
   ['/', ['&#47;', '&#x2F;', '&#x2f;']],
+  // Of a value with lines, in an attribute.
+  ['\t', ['&#9;', '&#x9;']],
+  ['\n', ['&#10;', '&#xA;', '&#xa;', '&#13;&#10;', '&#xD;&#xA;', '&#xd;&#xa;', '&#13;\n', '&#xD;\n', '&#xd;\n']],
 ]);
 /** Twice for once: quotes in SQL, YAML and CSV; the others in unit files, Compose files and makefiles. */
 const DOUBLED = '\'"%$';
@@ -45,6 +48,12 @@ function escaped(letters: string): Spelling[] {
   return ['\\', '\\\\'].map((backslashes) => [...exactly(backslashes), ...spelling]);
 }
 
+/** CR and LF, both escaped in the same way. */
+function escapedBreaks(): Spelling[] {
+  const ways = ['r n', 'x0d x0a', 'u000d u000a', '015 012'].map((way) => way.split(' ').map(escaped));
+  return ways.flatMap(([cr = [], lf = []]) => cr.map((spelling, depth) => [...spelling, ...(lf[depth] ?? [])]));
+}
+
 /** One byte of a value in raw, percent, JSON, shell and HTML spelling. */
 function byteSymbol(byte: number): SymbolNode {
   const spellings = asByte(byte);
@@ -59,7 +68,7 @@ function byteSymbol(byte: number): SymbolNode {
   if (DOUBLED.includes(letter)) spellings.push(exactly(letter + letter));
   if (letter === ' ') spellings.push(exactly('+'));
   // As a terminal shows it, and as a text file of another system ends its lines.
-  if (letter === '\n') spellings.push(exactly('\r\n'), exactly('\\r\\n'), eitherCase('%0d%0a'));
+  if (letter === '\n') spellings.push(exactly('\r\n'), eitherCase('%0d%0a'), ...escapedBreaks());
   return symbolOf(spellings);
 }
 

@@ -231,6 +231,24 @@ describe('values of several lines, short values, and several values', () => {
     }
   });
 
+  it.each<[string, (value: string) => string]>([
+    ['as they are', (value) => value],
+    ['as LF', (value) => value.replaceAll('\r', '')],
+    ['JSON', inJson],
+    ['JSON inside JSON', (value) => inJson(inJson(value))],
+    ['JSON inside JSON with every unit escaped', (value) => inJson(unicode(value))],
+    ['JSON with every unit escaped', unicode],
+    ['percent-encoded', percentAll],
+    ['hex escapes', (value) => hex(value).replaceAll(/../g, '\\x$&')],
+    ['octal escapes', (value) => value.replaceAll('\r', '\\015').replaceAll('\n', '\\012')],
+    ['an attribute of XML', (value) => value.replaceAll('\r', '&#xD;').replaceAll('\n', '&#xA;')],
+    ['an attribute of HTML', (value) => value.replaceAll('\r', '&#13;').replaceAll('\n', '&#10;')],
+    ['text of XML', (value) => value.replaceAll('\r', '&#xD;')],
+  ])('a value of lines that are too short to be looked for alone and end in CRLF: %s', (_, form) => {
+    const value = 'user me\r\npw is x\r\n\r\n\tend';
+    expect(masked(values(value), `<${form(value)}>`)).toBe('<[masked:r0]>');
+  });
+
   it('a newline at the end of a value is not part of it', () => {
     expect(masked(values('hunter2hunter2\n'), 'hunter2hunter2 and hunter2hunter2\n')).toBe(
       '[masked:r0] and [masked:r0]\n',
