@@ -1,23 +1,36 @@
 import type { Masker } from './masker.ts';
 
-const PIECE_BYTES = 4 * 1024;
+const FIRST_BYTES = 256;
+const MOST_BYTES = 4 * 1024;
 const TURN_MS = 5;
 
-/** As `Masker.push`. Hostile output can make masking slow: after a while the event loop gets its turn for all others. */
-export async function maskBetweenTurns(
+/**
+ * `push` of a masker, which gives the event loop its turn for all others after a while: hostile output can make masking
+ * slow, and a value that repeats itself a thousand times over. How much goes into one piece follows from how long the
+ * last one took. For one stream, one chunk after the other.
+ */
+export function maskingBetweenTurns(
   masker: Masker,
-  chunk: Uint8Array,
   monotonic: () => number,
-): Promise<Uint8Array> {
-  if (chunk.length <= PIECE_BYTES) return masker.push(chunk);
-  const masked: Uint8Array[] = [];
-  let began = monotonic();
-  for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
-    if (monotonic() - began > TURN_MS) {
-      await new Promise((resolve) => setImmediate(resolve));
-      began = monotonic();
+): (chunk: Uint8Array) => Promise<Uint8Array> {
+  let bytes = FIRST_BYTES;
+  return async (chunk) => {
+    const masked: Uint8Array[] = [];
+    let began = monotonic();
+    let before = began;
+    for (let at = 0; at < chunk.length; ) {
+      if (before - began > TURN_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+        began = monotonic();
+        before = began;
+      }
+      masked.push(masker.push(chunk.subarray(at, at + bytes)));
+      at += bytes;
+      const now = monotonic();
+      if (now - before > TURN_MS) bytes = Math.max(1, bytes >> 3);
+      else if (now - before < TURN_MS / 4) bytes = Math.min(MOST_BYTES, bytes * 2);
+      before = now;
     }
-    masked.push(masker.push(chunk.subarray(at, at + PIECE_BYTES)));
-  }
-  return Buffer.concat(masked);
+    return masked.length === 1 ? (masked[0] as Uint8Array) : Buffer.concat(masked);
+  };
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { RunningCommand } from '../access/command-runner.ts';
-import { maskBetweenTurns } from '../access/mask-between-turns.ts';
+import { maskingBetweenTurns } from '../access/mask-between-turns.ts';
 import type { Masker } from '../access/masker.ts';
 import type { Recording } from '../access/recorder.ts';
 import { asWardenError, WardenError } from '../kernel/errors.ts';
@@ -105,6 +105,7 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
 
   async function pump(kind: 'stdout' | 'stderr', stream: Readable): Promise<void> {
     const masker = options.masker();
+    const mask = masker === null ? null : maskingBetweenTurns(masker, options.monotonic);
     let quiet: () => void = () => {};
     // One after the other: what settles must not overtake what came before.
     let sending = Promise.resolve();
@@ -143,7 +144,7 @@ export async function runCommand(running: RunningCommand, peer: ExecPeer, option
         bytes += chunk.length;
         const wait = lost ? 0 : rate.spend(chunk.length);
         if (wait > 0) await pause(wait, timers, signal);
-        await send(masker === null ? chunk : await maskBetweenTurns(masker, chunk, options.monotonic));
+        await send(mask === null ? chunk : await mask(chunk));
         if (masker !== null) quiet = timers.after(SETTLE_MS, () => void send(masker.settle()));
         done += chunk.length;
         tellStop();

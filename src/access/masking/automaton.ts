@@ -33,6 +33,8 @@ export interface Reader {
 /** At most 2 MiB of table, or 4 where values have many bytes beyond ASCII. */
 const ROWS = 8192;
 const SPOTS = 32_768;
+/** Of spots that the states with a row have, all together: a value that repeats itself has thousands in each. */
+const SPOTS_OF_ROWS = 524_288;
 /**
  * Where all rows are taken, new states get none. Once so many bytes were read beside the table, and were more than one
  * in `SHARE`, it is begun anew: the output is no longer what it was made for.
@@ -59,6 +61,7 @@ export class Automaton {
   /** Of each state a cell for each letter: 0 not known yet, n the row of the next state, -n the same where a match ends. */
   #table: Int16Array;
   #rows: State[] = [];
+  #spotsOfRows = 0;
   #epoch = 0;
   #step = 0;
   readonly #nextSpots: Spot[] = [];
@@ -191,8 +194,9 @@ export class Automaton {
     if (known !== undefined) return known;
     const spots = this.#nextSpots.slice(0, count);
     const lengths = this.#nextLengths.slice(0, count);
-    const isFull = this.#spots.size > SPOTS;
-    if (isFull || this.#rows.length >= ROWS) {
+    // Those that are needed at once do not fill it: to make them anew for each byte would help nobody.
+    const isFull = this.#spots.size > SPOTS + 2 * count;
+    if (isFull || this.#rows.length >= ROWS || this.#spotsOfRows + count > SPOTS_OF_ROWS) {
       const state = this.#stateOf(spots, lengths, beginning, match, 0);
       if (isFull || this.#isOutdated()) this.#forget();
       return state;
@@ -201,6 +205,7 @@ export class Automaton {
     // Row 0 is nobody's: 0 in the table means that a state is not known yet.
     if (this.#rows.length === 0) this.#rows.push(state);
     this.#rows.push(state);
+    this.#spotsOfRows += count;
     if (alike === undefined) this.#states.set(hash, [state]);
     else alike.push(state);
     if (this.#rows.length << this.#shift > this.#table.length) {
@@ -267,6 +272,7 @@ export class Automaton {
   #forget(): void {
     this.#epoch++;
     this.#rows = [];
+    this.#spotsOfRows = 0;
     this.#states = new Map();
     this.#spots = new Map();
     this.#beginnings = [];
