@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { holdNoSecret, secretValue } from '../support/canary.ts';
+import { holdNoSecret, lookThrough, secretValue } from '../support/canary.ts';
 
 // The tests' own tripwire: what it does not see, no test of the suite sees.
 const value = secretValue('of-this-test');
@@ -26,6 +28,16 @@ test.each([
   ['the word by itself', 'a canary that sings'],
 ])('%s is none', (_name, text) => {
   expect(() => holdNoSecret(text, 'here')).not.toThrow();
+});
+
+test('a file too large to be looked through is a finding, and keeps nobody', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'warden-test-'));
+  const file = join(folder, 'sparse');
+  writeFileSync(file, '');
+  truncateSync(file, 2 ** 40);
+  expect(lookThrough(folder, folder).findings).toEqual([expect.stringContaining('too large to be looked through')]);
+  unlinkSync(file);
+  rmSync(folder, { recursive: true });
 });
 
 /** The suite's canary in a run of its own. */
