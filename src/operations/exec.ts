@@ -150,7 +150,8 @@ async function beginRecording(
     terminal,
     term: typeof term === 'string' ? term : '',
   });
-  return recording !== null && noMask ? maskedRecording(recording, mask.masker()) : recording;
+  if (recording === null || !noMask) return recording;
+  return maskedRecording(recording, mask.masker(), () => services.clock.monotonic());
 }
 
 /** While the command runs: its leases are renewed, its streams carried, and what leaves is masked. */

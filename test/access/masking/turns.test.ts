@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { maskingBetweenTurns } from '../../../src/access/mask-between-turns.ts';
+import { maskedRecording } from '../../../src/access/masked-recording.ts';
 import type { Masker } from '../../../src/access/masker.ts';
 import { createMasker } from '../../../src/access/masking/create-masker.ts';
 import { bytes, outputOf, values } from './support.ts';
@@ -36,9 +37,8 @@ describe('masking between turns of the event loop', () => {
     expect(Math.max(...pieces.slice(5))).toBe(most);
   });
 
-  it('others run in between', async () => {
-    const { masker, pieces, monotonic } = slowMasker(1);
-    const done = maskingBetweenTurns(masker, monotonic)(bytes('x'.repeat(2000)));
+  /** How often the event loop went round until then. */
+  async function turnsUntil(done: Promise<unknown>): Promise<number> {
     let turns = 0;
     let over = false;
     void done.then(() => {
@@ -48,7 +48,27 @@ describe('masking between turns of the event loop', () => {
       await new Promise((resolve) => setImmediate(resolve));
       turns += 1;
     }
+    return turns;
+  }
+
+  it('others run in between', async () => {
+    const { masker, pieces, monotonic } = slowMasker(1);
+    const turns = await turnsUntil(maskingBetweenTurns(masker, monotonic)(bytes('x'.repeat(2000))));
     expect(turns).toBeGreaterThan(pieces.length / 3);
+  });
+
+  it('others run in between also where only a recording is masked', async () => {
+    const { masker, pieces, monotonic } = slowMasker(1);
+    const recorded: Uint8Array[] = [];
+    const recording = maskedRecording(
+      { shown: async (piece) => void recorded.push(piece), resized: async () => {}, end: async () => {} },
+      masker,
+      monotonic,
+    );
+    const turns = await turnsUntil(recording.shown(bytes('x'.repeat(2000))));
+    expect(turns).toBeGreaterThan(pieces.length / 3);
+    expect(pieces.length).toBeGreaterThan(100);
+    expect(Buffer.concat(recorded).toString()).toBe('x'.repeat(2000));
   });
 });
 
