@@ -33,6 +33,10 @@ export function createToolRunner(options: ProcessToolOptions): ToolRunner {
   const { timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
   const slots = new ToolSlots();
   return {
+    async find({ argv: [name = ''], connection: { caller } }) {
+      becoming(caller, options);
+      return await find(name, options.path);
+    },
     async run({ argv, connection: { caller }, token, signal }) {
       const identity = becoming(caller, options);
       const [name = '', ...args] = argv;
@@ -68,17 +72,21 @@ function becoming(caller: Caller, own: ProcessToolOptions): readonly string[] {
 async function find(name: string, path: readonly string[]): Promise<string> {
   const candidates = name.startsWith('/') ? [name] : path.map((folder) => join(folder, name));
   for (const candidate of candidates) {
-    if (
-      await access(candidate, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return candidate;
+    if (await isProgram(candidate)) return candidate;
   }
   throw new WardenError('tool_failed', `there is no program ${name}`, {
     hint: `install it in one of ${path.join(', ')}, or write its whole path into tool.argv of the route`,
   });
+}
+
+/** A folder can be "executed" as well, by access(2) alone. */
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** The caller's own folder by the kernel's link to it, so that nobody moves another one under its name. */

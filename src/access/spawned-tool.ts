@@ -22,10 +22,13 @@ const MAX_BYTES = 1024 * 1024;
 export function createSpawnedToolRunner(options: SpawnedToolOptions): ToolRunner {
   const { runner, path, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = options;
   const slots = new ToolSlots();
+  const find: ToolRunner['find'] = ({ argv: [name = ''], connection }) =>
+    runner.find({ name, searchPath: path.join(':'), connection }).catch(asToolFailure);
   return {
+    find,
     async run({ argv, connection, token, signal }) {
       const [name = ''] = argv;
-      const program = await runner.find({ name, searchPath: path.join(':'), connection }).catch(asToolFailure);
+      const program = await find({ argv, connection });
       const env = new Map<string, string | Secret>(
         Object.entries(await toolEnvironment(connection.caller.uid, path, options.env)),
       );

@@ -13,6 +13,8 @@ export interface ToolRequest {
 
 /** Runs the owner's own tool. A port: operations know this and nothing of processes. */
 export interface ToolRunner {
+  /** The file that `run` would start. @throws WardenError tool_failed | route_unusable | caller_confined */
+  find(request: Pick<ToolRequest, 'argv' | 'connection'>): Promise<string>;
   /** All that it wrote to stdout, ending well. @throws WardenError tool_failed | route_unusable */
   run(request: ToolRequest): Promise<Secret>;
 }

@@ -23,11 +23,11 @@ export async function explainExec(input: ExecInput, ask: boolean, context: Reque
     return await explainDecision(
       STEPS,
       async (walk, at) => {
-        const { admitted, command } = await decideExec(input, context, at, walk);
+        const { actor, admitted, command } = await decideExec(input, context, at, walk);
         command.pinned?.close();
         const routes = admitted.map(({ route }) => route);
         walk.begin('owner', () => ownerNeeds(routes, context));
-        for (const route of routes) checkOwner(route, input.token, context);
+        for (const route of routes) await checkOwner(route, actor, input.token, context);
         walk.held(() => eachRoute(admitted, ({ route }) => ownerText(route, context)));
         return admitted.map(({ trail }) => trail);
       },

@@ -23,9 +23,9 @@ export async function explainFetch(input: FetchInput, ask: boolean, context: Req
     return await explainDecision(
       STEPS,
       async (walk, { trail }) => {
-        const { route } = await decideFetch(input, context, trail, walk);
+        const { route, actor } = await decideFetch(input, context, trail, walk);
         walk.begin('owner', () => ownerNeeds([route], context));
-        checkOwner(route, input.token, context);
+        await checkOwner(route, actor, input.token, context);
         walk.held(() => ownerText(route, context));
         return [trail];
       },

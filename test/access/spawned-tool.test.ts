@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createOwnChildRunner } from '../../daemon/runner/own-child.ts';
 import { createValueFiles } from '../../daemon/runner/value-files.ts';
 import { createSpawnedToolRunner } from '../../src/access/spawned-tool.ts';
+import type { ToolRunner } from '../../src/access/tool-runner.ts';
 import { Secret } from '../../src/kernel/secret.ts';
 import { type CallerProcess, Callers, openFolder, removeFolder } from '../runner/support.ts';
 
@@ -21,13 +22,16 @@ describe('a tool that is run as commands are', () => {
     removeFolder(folder);
   });
 
+  const runnerOf = (timeoutMs: number): ToolRunner => {
+    const runner = createOwnChildRunner({ own, valueFiles: createValueFiles([]) });
+    const options = { runner, path: ['/usr/bin', '/bin'], env: { BAO_ADDR: 'unix:///x' }, maxBytes: 1_000, timeoutMs };
+    return createSpawnedToolRunner(options);
+  };
   function run(
     argv: readonly string[],
     { token = null as Secret | null, signal = new AbortController().signal, timeoutMs = 30_000 } = {},
   ): Promise<string> {
-    const runner = createOwnChildRunner({ own, valueFiles: createValueFiles([]) });
-    const options = { runner, path: ['/usr/bin', '/bin'], env: { BAO_ADDR: 'unix:///x' }, maxBytes: 1_000, timeoutMs };
-    return createSpawnedToolRunner(options)
+    return runnerOf(timeoutMs)
       .run({ argv, connection: caller.connection, token, signal })
       .then((output) => output.reveal().toString());
   }
@@ -40,6 +44,14 @@ describe('a tool that is run as commands are', () => {
       },
     );
     expect(said).toBe('BAO_ADDR BAO_TOKEN HOME LANG LOGNAME PATH PWD USER t\n');
+  });
+  test('is found before it is run, by the same search', async () => {
+    const find = (name: string) => runnerOf(1_000).find({ argv: [name, '-c'], connection: caller.connection });
+    expect(await find('sh')).toMatch(/^\/(?:usr\/)?bin\/sh$/);
+    await expect(find('no-such-tool')).rejects.toMatchObject({
+      code: 'tool_failed',
+      message: 'there is no command no-such-tool',
+    });
   });
   test.each([
     ['there is no such tool', ['no-such-tool'], /there is no command no-such-tool/],

@@ -46,6 +46,29 @@ describe('$ warden explain exec', () => {
     expect(stepsOf(json(result))[step]).toBe('failed');
   });
 
+  test.each([
+    ['toolless', 'there is no program no-such-tool'],
+    ['foldered', 'there is no program /usr/bin'],
+  ])(
+    'the tool of %s, which is not there, fails at its owner, for fetch too, as the real thing does',
+    async (route, why) => {
+      const refused = { verdict: 'fault', reason: 'tool_failed' };
+      for (const asked of [
+        ['exec', '--json', '--route', route, '--', 'true'],
+        ['fetch', '--json', route],
+      ]) {
+        const result = await run('explain', ...asked);
+        expect(result.code).toBe(4);
+        expect(json(result)).toMatchObject(refused);
+        expect(json(result).steps).toContainEqual(
+          expect.objectContaining({ name: 'owner', outcome: 'failed', was: why }),
+        );
+      }
+      expect((await exec(daemon, ['--route', route, '--', 'true'])).stderr).toContain(why);
+      expect((await run('fetch', route)).stderr).toContain(why);
+    },
+  );
+
   test('--ask asks the decision point, and that is on record', async () => {
     const result = await run('explain', 'exec', '--json', '--ask', '--route', 'plain', '--', 'true');
     expect(json(result)).toMatchObject({ verdict: 'allowed', decision_id: expect.stringMatching(/decision:/) });
@@ -54,8 +77,10 @@ describe('$ warden explain exec', () => {
 });
 
 test('the gate decides on each route, and its decision is in each record', async () => {
+  const before = recordsOf(daemon.house).length;
   expect(await exec(daemon, ['--route', 'both', '--route', 'plain', '--', 'true'])).toMatchObject({ code: 0 });
-  const starts = recordsOf(daemon.house).filter(({ kind }) => kind === 'exec_start');
+  const records = recordsOf(daemon.house).slice(before);
+  const starts = records.filter(({ kind }) => kind === 'exec_start');
   expect(starts).toEqual([
     expect.objectContaining({ route: 'both', policy_effect: 'allow', policy_reason: 'secret_route_matched' }),
     expect.objectContaining({ route: 'plain', policy_effect: 'allow', policy_reason: 'secret_route_matched' }),

@@ -50,6 +50,24 @@ ${kv('no-inject', 'allow_unmasked: true')}
     exec_capable: true
     inject: [{ field: username, env: PGUSER }, { field: password, env: PGPASSWORD }]
     actors: [agt-m1]
+  - id: toolless
+    owner: issue-core
+    lane: tool
+    tool: { argv: [no-such-tool, --json], output: { format: raw, field: t } }
+    secret: { required_maturity: M0, data_class: synthetic }
+    fetch_capable: true
+    exec_capable: true
+    inject: [{ field: t, env: TOOLLESS }]
+    actors: [agt-m1]
+  - id: foldered
+    owner: issue-core
+    lane: tool
+    tool: { argv: [/usr/bin, --json], output: { format: raw, field: t } }
+    secret: { required_maturity: M0, data_class: synthetic }
+    fetch_capable: true
+    exec_capable: true
+    inject: [{ field: t, env: FOLDERED }]
+    actors: [agt-m1]
 `;
 
 export const WARDEN = 'version: 1\nposture: dev\nlimits: { per_caller_rate: 10000/s, per_caller_concurrency: 200 }\n';
