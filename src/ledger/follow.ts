@@ -37,11 +37,12 @@ export async function* followLedger(dir: string, options: FollowOptions): AsyncG
       if (handle !== null) {
         // Asked before reading: what is behind the end now is there when the name already leads elsewhere.
         const isOld = !(await leadsTo(dir, handle));
-        for await (const lines of readLines(handle, offset)) {
+        reading: for await (const lines of readLines(handle, offset)) {
           for (const line of lines) {
             const record = line.ended ? number(line.bytes) : null;
             const seq = record === null ? null : Number(record.seq);
-            if (!line.ended || (seq !== null && seq > (options.durable?.() ?? seq))) break;
+            // Not the next block either: by then what was passed over here may be durable, and would be missed.
+            if (!line.ended || (seq !== null && seq > (options.durable?.() ?? seq))) break reading;
             offset = line.offset + line.bytes.length + 1;
             if (seq === null || seq <= after) continue;
             after = seq;
