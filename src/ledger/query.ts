@@ -15,6 +15,8 @@ export interface LedgerFilter {
   readonly serial?: string;
   /** Of the caller: one's own records. */
   readonly uid?: number;
+  /** Number of a record: those behind it, whatever the clock said. */
+  readonly after?: number;
   /** Milliseconds since the epoch, both inclusive. */
   readonly since?: number;
   readonly until?: number;
@@ -55,6 +57,7 @@ export function lineMatcher(filter: LedgerFilter): (bytes: Buffer) => LedgerLine
 function matches(record: RecordedEntry, filter: LedgerFilter): boolean {
   for (const key of TEXT_KEYS) if (filter[key] !== undefined && record[key] !== filter[key]) return false;
   if (filter.uid !== undefined && record.caller?.uid !== filter.uid) return false;
+  if (filter.after !== undefined && record.seq <= filter.after) return false;
   if (filter.since === undefined && filter.until === undefined) return true;
   const time = Date.parse(record.time);
   return time >= (filter.since ?? Number.NEGATIVE_INFINITY) && time <= (filter.until ?? Number.POSITIVE_INFINITY);
@@ -71,7 +74,7 @@ interface Place {
  * The last `limit` records that match, oldest first; without a limit all of them. Reads the files backwards in
  * blocks, on a live ledger too; the memory it takes depends on the limit only. `signal` ends a search with a limit
  * between two blocks, with nothing found. With `since` it stops at the first
- * file whose records are all older (clocks jump, so that one old record alone says nothing).
+ * file whose records are all older (clocks jump, so that one old record alone says nothing), with `after` at that record.
  */
 export async function* queryLedger(
   dir: string,
@@ -126,7 +129,7 @@ async function* lastOf(
   const match = lineMatcher(filter);
   for (let index = files.list.length - 1; index >= 0 && places.length < limit; index -= 1) {
     const goOn = await withFile(files, index, (handle) =>
-      collect(handle, index, { match, since: filter.since, limit, signal }, places),
+      collect(handle, index, { match, since: filter.since, after: filter.after, limit, signal }, places),
     );
     if (!goOn) break;
   }
@@ -156,15 +159,16 @@ async function* lastOf(
 interface Wanted {
   readonly match: (bytes: Buffer) => LedgerLine | null;
   readonly since: number | undefined;
+  readonly after: number | undefined;
   readonly limit: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Notes matching lines of one file, last first. False where the whole file is older than `since`, or nobody waits. */
+/** Notes matching lines of one file, last first. False where nothing before it is wanted, or nobody waits. */
 async function collect(
   handle: fs.FileHandle,
   file: number,
-  { match, since, limit, signal }: Wanted,
+  { match, since, after, limit, signal }: Wanted,
   places: Place[],
 ): Promise<boolean> {
   const { size } = await handle.stat();
@@ -173,6 +177,7 @@ async function collect(
     if (signal?.aborted) return false;
     for (const line of lines) {
       if (!line.ended) continue;
+      if (after !== undefined && seqOf(line) <= after) return false;
       if (since !== undefined) newest = Math.max(newest, timeOf(line));
       if (match(line.bytes) === null) continue;
       places.push({ file, offset: line.offset, length: line.bytes.length });
@@ -180,6 +185,12 @@ async function collect(
     }
   }
   return since === undefined || size === 0 || newest >= since;
+}
+
+/** Infinity for a damaged line: the search goes on before it. */
+function seqOf(line: Line): number {
+  const match = /^\{"v":1,"seq":(\d{1,16}),/.exec(line.bytes.toString('latin1', 0, 32));
+  return match === null ? Number.POSITIVE_INFINITY : Number(match[1]);
 }
 
 function timeOf(line: Line): number {

@@ -37,8 +37,6 @@ export interface FileRestraintsOptions {
 }
 
 const RETRY_MS = 5_000;
-/** Clocks jump: records this much older than the last one known are looked at again. */
-const LOOK_BACK_MS = 86_400_000;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 const MAX_AUTHORITIES = 64;
 
@@ -208,12 +206,11 @@ function union(known: readonly Buffer[], more: readonly Buffer[]): Buffer[] {
 
 /** The very state that came in where the ledger holds nothing newer. */
 async function replay(dir: string, before: RestraintState): Promise<RestraintState> {
-  const since = before.seq === 0 ? {} : { since: before.time - LOOK_BACK_MS };
   const found: RecordedEntry[] = [];
   for (const kind of ['revoke', 'lockdown'] as const) {
-    const filter = { kind, outcome: 'ok', ...since };
+    const filter = { kind, outcome: 'ok', after: before.seq };
     const options = before.seq === 0 ? {} : { limit: NO_LIMIT };
-    for await (const { record } of queryLedger(dir, filter, options)) if (record.seq > before.seq) found.push(record);
+    for await (const { record } of queryLedger(dir, filter, options)) found.push(record);
   }
   found.sort((a, b) => a.seq - b.seq);
   let state = before;

@@ -43,6 +43,9 @@ describe('a query', () => {
     ['for a request', { request_id: 'request-3' }, 10, [3]],
     ['for an actor within a time', { actor: 'agt-odd', since: START + 4_000, until: START + 8_000 }, 10, [5, 7, 9]],
     ['for one’s own records', { uid: 0, since: START + 20_000 }, 10, [23, 26, 29, 32]],
+    ['for what stands behind a record', { after: 27 }, 10, [28, 29, 30, 31, 32, 33]],
+    ['for what stands behind a record, without a limit', { after: 31 }, undefined, [32, 33]],
+    ['for what stands behind the last record', { after: 33 }, 10, []],
     ['for a kind that is not there', { kind: 'fetch' }, 10, []],
     ['for part of a name gives nothing', { actor: 'agt-eve' }, 10, []],
   ])('%s', async (_, filter, limit, expected) => {
@@ -183,4 +186,39 @@ describe('an export', () => {
     expect([error.code, error.message]).toEqual(['invalid_request', 'records have no field "password"']);
     expect(error.hint).toContain('seq, prev, time, kind');
   });
+});
+
+it('misses no record of a follower that meets the end of what is durable in the middle of its reading', async () => {
+  const dir = temporaryFolder();
+  const { ledger } = await openLedger(dir, { checkpointEvery: 10_000 });
+  const count = 900;
+  // More than one block of the file.
+  await Promise.all(
+    Array.from({ length: count }, (_, n) => ledger.append(release(n + 1, { user_reason: 'x'.repeat(400) }))),
+  );
+  let durable = 100;
+  let ring = (): void => {};
+  const end = new AbortController();
+  const seen: number[] = [];
+  const options = {
+    filter: {},
+    signal: end.signal,
+    after: 0,
+    // The rest is durable a moment after the follower was told that it is not.
+    durable: () => {
+      const now = durable;
+      if (seen.length === 100) durable = count;
+      ring();
+      return now;
+    },
+    wake: (listener: () => void) => {
+      ring = listener;
+      return () => {};
+    },
+  };
+  for await (const { seq } of followLedger(dir, options)) {
+    seen.push(Number(seq));
+    if (seen.at(-1) === count) end.abort();
+  }
+  expect(seen).toEqual(Array.from({ length: count }, (_, n) => n + 1));
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import type { LedgerEntry, LedgerReceipt } from '../../src/ledger/record.ts';
 import { FileRestraints } from '../../src/revocation/file-restraints.ts';
 import type { RestraintChange } from '../../src/revocation/restraints.ts';
 import { parseRevocationList } from '../../src/ssh/krl.ts';
+import { openLedger } from '../ledger/support.ts';
 
 const ACTOR: RestraintChange = { kind: 'revoke', action: 'set', items: [{ what: 'actor', value: 'agt-a' }] };
 const SERIAL: RestraintChange = { kind: 'revoke', action: 'set', items: [{ what: 'serial', value: 7n, until: null }] };
@@ -120,6 +121,25 @@ describe('a restraint', () => {
     expect(after.number).toBeGreaterThan(before.number);
     await restraints.setAuthorities([BLOB]);
     expect(onDisk().number).toBe(after.number);
+  });
+
+  test('is in force after a start whose state file does not know it, however far the clock went back before it', async () => {
+    const { ledger: real, clock } = await openLedger(dir);
+    const open = (): Promise<FileRestraints> =>
+      FileRestraints.open({ dir, clock, ledger: real, lastSeq: () => 2n, authorities: [BLOB] });
+    const running = await open();
+    await running.commit(SERIAL, ENTRY);
+    copyFileSync(join(dir, 'restraints.json'), join(dir, 'before.json'));
+    clock.wall -= 30 * 86_400_000;
+    await running.commit(ACTOR, ENTRY);
+    await running.close();
+    renameSync(join(dir, 'before.json'), join(dir, 'restraints.json'));
+    const next = await open();
+    expect([next.isRevokedActor('agt-a'), next.holds({ what: 'serial', value: 7n, until: null })]).toEqual([
+      true,
+      true,
+    ]);
+    await next.close();
   });
 
   test('a state folder that is closed again leaves no temporary file', () => {
