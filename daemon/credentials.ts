@@ -9,6 +9,7 @@ import { Trail } from '../src/operations/trail.ts';
 import { CREDENTIAL_METHOD, limited, type RequestEnd, type RpcDeps } from '../src/rpc/admit.ts';
 import { native } from '../src/unix/native.ts';
 import { attest, descriptorOf } from './attest.ts';
+import { handOver } from './hand-over.ts';
 import type { Log } from './log.ts';
 import type { LogMeter } from './log-meter.ts';
 
@@ -91,7 +92,7 @@ async function answer(socket: Socket, asked: CredentialRequest | null, context: 
   }
   const { walked } = await deliverCredential(asked, context);
   try {
-    for (const value of walked.fields.values()) await written(socket, value.reveal());
+    for (const value of walked.fields.values()) await handOver(socket, value.reveal(), context.signal);
   } finally {
     walked.dispose();
   }
@@ -105,15 +106,6 @@ function keepFromStarting(socket: Socket): void {
   if (socket.destroyed) return;
   socket.setTimeout(REFUSAL_MS, () => socket.destroy());
   socket.end(Buffer.alloc(MORE_THAN_A_CREDENTIAL, 'refused by wardend\n'), () => socket.destroy());
-}
-
-/** Resolves once the kernel has it all, and the end behind it. */
-function written(socket: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.once('close', () => reject(new WardenError('caller_gone', 'the service manager is gone')));
-    socket.end(bytes, resolve);
-  });
 }
 
 /** The caller is root's service manager; the unit that it speaks for goes on record as the unit. */
