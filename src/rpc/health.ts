@@ -58,17 +58,28 @@ export function healthHandlers(health: Health): UntypedServiceImplementation {
     Watch(call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) {
       const { service } = call.request;
       let last: number | null = null;
+      let isFull = false;
       const send = (): void => {
         const answer = health.get(service);
-        if (answer.status !== last) {
+        // Who does not read is told how it is, not each change that there was, once there is room again.
+        if (answer.status !== last && !isFull) {
           last = answer.status;
-          call.write(answer);
+          isFull = !call.write(answer);
         }
         if (!health.closed) return;
         stop();
         call.emit('error', { code: Status.UNAVAILABLE, details: 'the daemon is stopping' });
       };
-      const stop = health.watch(service, send);
+      const room = (): void => {
+        isFull = false;
+        send();
+      };
+      const unwatch = health.watch(service, send);
+      const stop = (): void => {
+        unwatch();
+        call.off('drain', room);
+      };
+      call.on('drain', room);
       call.on('cancelled', stop);
       call.on('error', stop);
       send();
