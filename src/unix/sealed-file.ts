@@ -37,7 +37,7 @@ function bind(koffi: Koffi): SealedFiles {
   const fcntl = libc.func('int fcntl(int, int, int)') as (fd: number, command: number, value: number) => number;
   return {
     create(name) {
-      const short = Buffer.from(name, 'utf8').subarray(0, MOST_NAME_BYTES).toString('latin1').replaceAll('\0', '');
+      const short = Buffer.from(name, 'utf8').subarray(0, MOST_NAME_BYTES).toString('utf8').replaceAll('\0', '');
       const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
       let fd = memfdCreate(short, flags | MFD_EXEC);
       // An older kernel does not know the flag, and lets all be executed.
