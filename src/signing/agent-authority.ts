@@ -9,7 +9,6 @@ import { signatureAlgorithmIn, signatureAlgorithmOf } from '../ssh/signature.ts'
 import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certificate-authority.ts';
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
-
 import type { SshAgent } from './ssh-agent.ts';
 
 export interface AgentAuthorityOptions {

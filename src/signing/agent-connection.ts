@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { AgentFault } from '../ssh/agent-fault.ts';
+import { AgentFrames } from '../ssh/agent-frames.ts';
 import { MAX_FRAME } from '../ssh/agent-numbers.ts';
+import { WireError } from '../ssh/wire.ts';
 
 /** Bytes of sockaddr_un's path; Node 20 cuts a longer one silently and connects elsewhere. */
 const MAX_PATH = 107;
@@ -31,9 +33,7 @@ export class AgentConnection {
   readonly #limits: ConnectionLimits;
   readonly #waiting: Exchange[] = [];
   readonly #inFlight: Exchange[] = [];
-  #chunks: Buffer[] = [];
-  #held = 0;
-  #needed = 4;
+  readonly #frames = new AgentFrames();
   #timer: NodeJS.Timeout | undefined;
   #connected = false;
   #answered = false;
@@ -116,26 +116,17 @@ export class AgentConnection {
     );
   }
 
-  /** Chunks are joined only when a whole frame is there: an agent that drips bytes must not cost a copy each. */
   #receive(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
-    while (this.#ended === null && this.#held >= this.#needed) {
-      const joined = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
-      if (joined === undefined) return;
-      const length = joined.readUInt32BE(0);
-      if (length === 0 || length > MAX_FRAME) {
-        this.#end(new AgentFault('protocol', 'the agent sent a frame of impossible length'));
-        return;
+    try {
+      this.#frames.push(chunk);
+      while (this.#ended === null) {
+        const frame = this.#frames.next();
+        if (frame === null) return;
+        this.#answer(frame);
       }
-      this.#chunks = [joined];
-      this.#needed = 4 + length;
-      if (this.#held < this.#needed) return;
-      const rest = joined.subarray(this.#needed);
-      this.#chunks = rest.length === 0 ? [] : [rest];
-      this.#held = rest.length;
-      this.#needed = 4;
-      this.#answer(Buffer.from(joined.subarray(4, 4 + length)));
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#end(new AgentFault('protocol', 'the agent sent a frame of impossible length'));
     }
   }
 
@@ -155,7 +146,6 @@ export class AgentConnection {
     this.#ended = fault;
     clearTimeout(this.#timer);
     this.#socket.destroy();
-    this.#chunks = [];
     for (const exchange of [...this.#inFlight.splice(0), ...this.#waiting.splice(0)]) {
       if (exchange.wipe) exchange.payload.fill(0);
       exchange.reject(fault);
