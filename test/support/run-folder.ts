@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,10 @@ import { join } from 'node:path';
 export const FINDINGS = '.findings';
 /** A line for each look before a removal: files, bytes, milliseconds. */
 export const LOOKS = '.looks';
+/** Who runs: the process that removes the folder in the end. */
+const PID = '.pid';
+/** A folder of a process that has ended is left alone for this long: the process may be alive in another namespace. */
+const ABANDONED_MS = 3_600_000;
 /** Until the next look at the daemons that run. */
 const EVERY_MS = 250;
 /** What the product would write to by itself, were it not told otherwise. */
@@ -26,7 +31,9 @@ const BESIDE = ['/var/lib/warden', '/run/warden', `/tmp/warden-${process.getuid?
  * test whatever is left. A finding fails the run.
  */
 export default async function setup(): Promise<() => void> {
+  sweep(tmpdir());
   const root = mkdtempSync(join(tmpdir(), 'wr-'));
+  writeFileSync(join(root, PID), String(process.pid));
   // As /tmp is: tests run parts as other users.
   chmodSync(root, 0o1777);
   // Made by whoever made the folder, since the kernel lets no other user write to a file that a third made there.
@@ -68,6 +75,33 @@ export default async function setup(): Promise<() => void> {
     // vitest prints what a teardown throws, and ends with 0 all the same.
     process.exitCode = 1;
   };
+}
+
+/** Removes the folders of runs that were killed. Another user's stay. */
+export function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!/^wr-[A-Za-z0-9]{6}$/.test(name)) continue;
+    const folder = join(parent, name);
+    try {
+      const { uid, mtimeMs } = statSync(join(folder, PID));
+      const pid = Number(readFileSync(join(folder, PID), 'utf8'));
+      if (uid !== process.getuid?.() || Date.now() - mtimeMs < ABANDONED_MS || isAlive(pid)) continue;
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      // Another run swept it first, or it is none of ours, or another user's files lie in it.
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (!['ENOENT', 'EACCES', 'EPERM', 'ENOTEMPTY'].includes(code)) throw error;
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 /** Processes that run one of the daemon's programs, and their arguments. */
