@@ -7,11 +7,10 @@ import type { Invocation } from '../invocation.ts';
 import { ambientToken } from '../openbao-token.ts';
 import { readIdToken } from '../sign-request.ts';
 import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.ts';
+import { checkStartSize } from './start-size.ts';
 import { isNull } from './stdio.ts';
 
 const MAX_ENV_FILE_BYTES = 256 * 1024;
-/** What the daemon takes in one message, less what the other fields may need. */
-const MAX_START_BYTES = 240 * 1024;
 /** What the command would get with --pristine; the daemon has the last word. */
 const PRISTINE = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|LANG|LC_.*|TZ)$/;
 /** Logins of the user's own: the daemon would take them out, and need not see them. */
@@ -31,15 +30,16 @@ export function readExecStart(invocation: Invocation, routes: readonly string[],
   const wantsStdin = !args.flag('no-stdin') && file !== '-' && args.string('id-token-file') !== '-';
   const terminal = wantsStdin && isatty(0) && isatty(1) ? terminalSize() : undefined;
   const pristine = args.flag('pristine');
-  const environment = ownEnvironment(env).filter(({ name }) => !pristine || PRISTINE.test(name.toString('latin1')));
-  checkSize(argv, environment);
+  const environment = sentEnvironment(env, pristine);
+  const additions = plain.map(([name, value]) => ({ name: Buffer.from(name), value: Buffer.from(value) }));
+  checkStartSize({ argv, environment, additions, references });
   return {
     routes: [...routes],
     references: [...references],
     actor: args.string('actor') ?? '',
     argv: [...argv],
     environment,
-    additions: plain.map(([name, value]) => ({ name: Buffer.from(name), value: Buffer.from(value) })),
+    additions,
     pristine,
     noMask: args.flag('no-mask'),
     noNetwork: args.flag('no-network'),
@@ -52,16 +52,6 @@ export function readExecStart(invocation: Invocation, routes: readonly string[],
     reason: args.string('reason') ?? '',
     ticket: args.string('ticket') ?? '',
   };
-}
-
-function checkSize(argv: readonly string[], environment: readonly EnvironmentVariable[]): void {
-  const words = argv.reduce((sum, word) => sum + Buffer.byteLength(word) + 8, 0);
-  const variables = environment.reduce((sum, { name, value }) => sum + name.length + value.length + 16, 0);
-  if (words + variables <= MAX_START_BYTES) return;
-  throw usageError(
-    'environment and command line together are over 256 KiB',
-    'leave some of it out: --pristine, or env -u',
-  );
 }
 
 export function terminalSize(): TerminalSize {
@@ -77,6 +67,11 @@ function readEnvFile(path: string): EnvFile {
     if (!(error instanceof EnvFileError)) throw error;
     throw usageError(`${path}:${error.line}: ${error.message}`, 'docs/exec.md has the grammar');
   }
+}
+
+/** What of the client's own the daemon needs to see. */
+export function sentEnvironment(env: Invocation['env'], pristine: boolean): EnvironmentVariable[] {
+  return ownEnvironment(env).filter(({ name }) => !pristine || PRISTINE.test(name.toString('latin1')));
 }
 
 /** As the kernel has it, since a value need not be text. */

@@ -1,5 +1,6 @@
 import type { ExecStart } from '../../src/rpc/generated/warden/v1/warden.ts';
-import { ownEnvironment } from '../exec/request.ts';
+import { sentEnvironment } from '../exec/request.ts';
+import { checkStartSize } from '../exec/start-size.ts';
 import { actorOf, askedBy } from './common.ts';
 import type { ToolContext } from './tool.ts';
 
@@ -17,12 +18,12 @@ export interface ExecArguments {
 
 /** A command without a terminal, and never without masking. `token` is taken over. */
 export function execStart(input: ExecArguments, token: Buffer, context: ToolContext): ExecStart {
-  return {
+  const start: ExecStart = {
     routes: [...input.routes],
     references: [],
     actor: actorOf(input.actor, context),
     argv: [...input.command],
-    environment: ownEnvironment(context.invocation.env),
+    environment: sentEnvironment(context.invocation.env, input.pristine ?? false),
     additions: Object.entries(input.environment ?? {}).map(([name, value]) => ({
       name: Buffer.from(name),
       value: Buffer.from(value),
@@ -36,4 +37,11 @@ export function execStart(input: ExecArguments, token: Buffer, context: ToolCont
     openbaoToken: token,
     ...askedBy(context, input),
   };
+  try {
+    checkStartSize(start);
+  } catch (error) {
+    token.fill(0);
+    throw error;
+  }
+  return start;
 }

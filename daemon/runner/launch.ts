@@ -270,6 +270,7 @@ function notStarted(cause: unknown): WardenError {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'E2BIG') {
     return new WardenError('invalid_request', 'the arguments and the environment are more than the kernel takes', {
+      hint: 'one argument or variable may have 128 KiB: let the route hand a large value over as file, or leave variables out',
       cause,
     });
   }

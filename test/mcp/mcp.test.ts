@@ -208,6 +208,15 @@ describe('exec_with_secrets', () => {
     expect((await sh('cat; echo "<$LEFT_BY>"', { pristine: true })).data.stdout).toBe('<>\n');
   });
 
+  test('refuses more variables and words than a command may have, and names the largest', async () => {
+    const environment = Object.fromEntries(['A', 'B', 'C', 'D'].map((name, i) => [name, 'x'.repeat(65_000 + i)]));
+    const { isError, raw } = await sh('true', { environment });
+    expect(isError).toBe(true);
+    expect(raw).toMatch(/a command may have 240 KiB .* added variables 254 KiB/);
+    expect(raw).toContain('D is the largest');
+    expect((await sh('echo works')).data.stdout).toBe('works\n');
+  });
+
   test('has no terminal', async () => {
     expect((await sh('test -t 0 || test -t 1 || test -t 2; echo $?')).data.stdout).toBe('1\n');
   });
