@@ -1,12 +1,21 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtPrograms } from '../support/built.ts';
 import { warden } from '../support/cli.ts';
 import { type RunningDaemon, startDaemon } from '../support/daemon.ts';
-import { houseWith, lastRecord, recordsOf, uid } from './support.ts';
+import { houseWith, lastRecord, recordsOf, tempFolder, uid } from './support.ts';
 
 const INVENTORY = `version: 1
 actors:
@@ -100,6 +109,21 @@ describe('a session at a terminal', () => {
       command: expect.stringMatching(/sh$/),
       warden: { actor: 'adm-recorded', routes: ['npm-publish'] },
     });
+  });
+
+  test('plays in asciinema to the bytes that were shown', async () => {
+    const script = `printf 'caf\\303\\251 \\033[31mred\\033[0m \\342\\234\\223 %s\\n' "$NODE_AUTH_TOKEN"; printf 'a\\tb\\rc'; printf '"\\\\'`;
+    expect((await session('adm-recorded', script)).code).toBe(0);
+    const file = join(daemon.state, 'recordings', `${lastRecord(daemon.house).request_id}.cast`);
+    expect(statSync(file).mode & 0o7777).toBe(0o600);
+    expect(statSync(join(file, '..')).mode & 0o7777).toBe(0o700);
+    expect([statSync(file).uid, statSync(file).gid]).toEqual([uid, process.getgid?.()]);
+    // asciinema wants a terminal: script gives it one.
+    const { stdout } = await promisify(execFile)('script', ['-qec', `asciinema cat ${file}`, '/dev/null'], {
+      env: { PATH: process.env.PATH ?? '', HOME: tempFolder(), LC_ALL: 'C.UTF-8', TERM: 'xterm' },
+      timeout: 30_000,
+    });
+    expect(plain(stdout)).toBe('café \x1b[31mred\x1b[0m ✓ [masked:npm-publish]\r\na\tb\rc"\\');
   });
 
   test('that is shown as it is has a masked recording all the same', async () => {
