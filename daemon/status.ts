@@ -5,6 +5,7 @@ import type { FileLedger } from '../src/ledger/file-ledger.ts';
 import type { Services, World } from '../src/operations/context.ts';
 import type { Dependency, ProcessStatus, StatusResponse } from '../src/rpc/generated/warden/v1/warden.ts';
 import type { PeerRegistry } from '../src/rpc/peer-registry.ts';
+import { execNotices } from './exec-notices.ts';
 import type { Probes } from './probes.ts';
 import { usedUp } from './quotas.ts';
 import { VERSION } from './version.ts';
@@ -184,17 +185,4 @@ function notices(sources: StatusSources, administrator: boolean): string[] {
   return administrator
     ? [...list, ...usedUp(services, sources.world()), ...sources.seeing(), ...snapshot.warnings]
     : list;
-}
-
-/** What prod leaves open for commands. */
-function execNotices({ settings, routes }: Snapshot): string[] {
-  if (settings.posture !== 'prod') return [];
-  const execs = [...routes.values()].filter(({ execCapable }) => execCapable);
-  const any = execs.filter(({ commands, allowAnyCommand }) => commands === null && allowAnyCommand).map(({ id }) => id);
-  return [
-    ...(any.length === 0 ? [] : [`prod: any command may run with ${any.join(', ')}: allow_any_command`]),
-    ...(settings.policy.enabled && execs.length > 0 && !settings.policy.gate.includes('exec')
-      ? ['prod: the decision point is not asked before a command gets a secret: `exec` is not in policy.gate']
-      : []),
-  ];
 }
