@@ -4,10 +4,17 @@ export interface Timers {
   after(ms: number, run: () => void): () => void;
 }
 
+/** Node runs at once what is to wait any longer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export const systemTimers: Timers = {
   after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      const now = Math.min(left, LONGEST_MS);
+      timer = setTimeout(() => (left > now ? wait(left - now) : run()), now).unref();
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };
