@@ -17,7 +17,7 @@ export function checkSettings(file: WardenFile, problems: Problems): void {
   }
   if (file.alerts.command !== null && file.alerts.refusals === null)
     problems.warn(['alerts', 'command'], 'alerts.command never runs: alerts.refusals is null');
-  if (file.posture === 'prod' && /^http:\/\/(?!127\.|localhost|\[::1\])/.test(file.telemetry.otlp))
+  if (file.posture === 'prod' && isPlainAbroad(file.telemetry.otlp))
     problems.warn(
       ['telemetry', 'otlp'],
       'plain http shows to the network who gets what: use https, or a collector on this machine',
@@ -25,6 +25,12 @@ export function checkSettings(file: WardenFile, problems: Problems): void {
   if (file.openbao?.tier !== undefined && file.openbao.tier !== file.posture) {
     problems.warn(['openbao', 'tier'], 'openbao.tier differs from posture: fetch and exec are refused');
   }
+}
+
+/** Plain http to another machine. A name that begins like an address of this one is a name. */
+function isPlainAbroad(url: string): boolean {
+  if (!url.startsWith('http:')) return false;
+  return !/^(?:127(?:\.\d+){3}|localhost|\[::1\])$/.test(new URL(url).hostname);
 }
 
 function checkBackend(file: WardenFile, problems: Problems): void {

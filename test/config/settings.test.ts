@@ -463,6 +463,16 @@ ledger: { rotate: 1GiB }
       'version: 1\nposture: dev\nsocket: { group: warden }\n',
       ['warden.yaml:3:18: the group gets nothing from socket.mode: write mode "0660"'],
     ],
+    [
+      'a collector elsewhere over plain http in prod, whatever its name begins with',
+      'version: 1\nposture: prod\ntelemetry: { otlp: "http://localhost.example.net:4318" }\n',
+      ['warden.yaml:3:20: plain http shows to the network who gets what: use https, or a collector on this machine'],
+    ],
+    [
+      'a collector on this machine in prod',
+      'version: 1\nposture: prod\ntelemetry: { otlp: "http://127.0.0.1:4318" }\n',
+      [],
+    ],
     ['the gate off in prod', 'version: 1\nposture: prod\n', []],
   ] as const)('%s: a warning where one is due', (_name, text, warnings) => {
     const parsed = settingsOf(text);
