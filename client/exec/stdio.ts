@@ -4,10 +4,10 @@ import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
-/** Device 1:3, as the kernel numbers it on every machine. */
 const RETRY_MS = 5;
 /** For a reader that is slower than the command: enough that neither waits for each piece of the other. */
 const HELD_BYTES = 1024 * 1024;
+/** Device 1:3, as the kernel numbers it on every machine. */
 const NULL_DEVICE = (1 << 8) | 3;
 
 /** Whether a descriptor is /dev/null, or closed. */

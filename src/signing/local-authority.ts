@@ -8,7 +8,6 @@ import type { AuthorityKey, CertificateAuthority, CertifyContext } from './certi
 import { certificateFields } from './certificate-fields.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import { Lane } from './lane.ts';
-
 import { verifyOffLoop } from './verify-off-loop.ts';
 
 /**
