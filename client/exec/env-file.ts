@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** A reference to a field of a route. */
 export interface FileReference {
   readonly variable: string;
@@ -24,9 +26,17 @@ export class EnvFileError extends Error {
 }
 
 const NAME = /^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]{0,127})[ \t]*=[ \t]*/;
-const SCHEME = 'warden://';
+/** A scheme is the same in capitals: what looks like a reference is one, or refused. */
+const SCHEME = /^warden:\/\//i;
 const REFERENCE = /^warden:\/\/([a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?)(?:\/([A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}))?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+
+/** The text of the file: a byte that is none of UTF-8 would become another character of a value. @throws EnvFileError naming the line */
+export function envFileText(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  const lines = bytes.toString('latin1').split('\n');
+  throw new EnvFileError(1 + lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))), 'not UTF-8');
+}
 
 /**
  * A dotenv file: `NAME=value`, one a line, `export` before it allowed, `#` begins a comment at the start of a line or
@@ -59,7 +69,7 @@ export function parseEnvFile(text: string): EnvFile {
     const before = lines.get(name);
     if (before !== undefined) throw new EnvFileError(at, `${name} stands in line ${before} already`);
     lines.set(name, at);
-    if (!value.startsWith(SCHEME)) {
+    if (!SCHEME.test(value)) {
       plain.push([name, value]);
       continue;
     }

@@ -6,7 +6,7 @@ import { readBounded } from '../bounded-file.ts';
 import type { Invocation } from '../invocation.ts';
 import { ambientToken } from '../openbao-token.ts';
 import { readIdToken } from '../sign-request.ts';
-import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.ts';
+import { type EnvFile, EnvFileError, envFileText, parseEnvFile } from './env-file.ts';
 import { checkStartSize } from './start-size.ts';
 import { isNull } from './stdio.ts';
 
@@ -62,7 +62,7 @@ export function terminalSize(): TerminalSize {
 
 function readEnvFile(path: string): EnvFile {
   try {
-    return parseEnvFile(readBounded(path, 'the env file', MAX_ENV_FILE_BYTES).toString('utf8'));
+    return parseEnvFile(envFileText(readBounded(path, 'the env file', MAX_ENV_FILE_BYTES)));
   } catch (error) {
     if (!(error instanceof EnvFileError)) throw error;
     throw usageError(`${path}:${error.line}: ${error.message}`, 'docs/exec.md has the grammar');

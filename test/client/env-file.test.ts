@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a shell's variables are what is meant.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EnvFileError, parseEnvFile } from '../../client/exec/env-file.ts';
+import { EnvFileError, envFileText, parseEnvFile } from '../../client/exec/env-file.ts';
 
 const plain = (text: string) => parseEnvFile(text).plain;
 const refusal = (text: string): string => {
@@ -92,6 +92,15 @@ describe('an env file', () => {
     expect(refusal(text)).toBe(error);
   });
 
+  test('is UTF-8, or its line is named', () => {
+    expect(envFileText(Buffer.from('A=café ✓\n'))).toBe('A=café ✓\n');
+    expect(() => envFileText(Buffer.from('A=1\nB=caf\xe9\nC=3\n', 'latin1'))).toThrow(
+      expect.objectContaining({ line: 2, message: 'not UTF-8' }),
+    );
+  });
+  test('a reference in capitals is none, and no plain value either', () => {
+    expect(refusal('A=1\nT=WARDEN://plain/a')).toMatch(/^2: T is no reference/);
+  });
   test('a refusal quotes no value', () => {
     fc.assert(
       fc.property(

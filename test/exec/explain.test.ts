@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordsOf, tempFolder } from '../access/support.ts';
 import { json, warden } from '../support/cli.ts';
@@ -68,6 +68,26 @@ describe('$ warden explain exec', () => {
       expect((await run('fetch', route)).stderr).toContain(why);
     },
   );
+
+  test('no other name for another program, and nothing like a listed argument, gets past a list', async () => {
+    const folder = tempFolder();
+    symlinkSync('/bin/sh', join(folder, 'echo'));
+    symlinkSync('/bin/echo', join(folder, 'other'));
+    for (const words of [
+      [join(folder, 'echo'), 'hello'],
+      [join(folder, '..', basename(folder), 'other'), 'hello'],
+      ['/bin/echo', 'hello\n'],
+      ['/bin/echo', '\nhello'],
+      ['/bin/echo', 'h\u0435llo'],
+      ['/bin/echo', 'hello\u200b'],
+    ]) {
+      const result = await run('explain', 'exec', '--json', '--route', 'listed', '--', ...words);
+      expect(json(result), words.join(' ')).toMatchObject({ reason: 'command_not_allowed' });
+    }
+    for (const path of ['/bin/../bin/./echo', '//bin//echo']) {
+      expect(await run('explain', 'exec', '--route', 'listed', '--', path, 'hello'), path).toMatchObject({ code: 0 });
+    }
+  });
 
   test('--ask asks the decision point, and that is on record', async () => {
     const result = await run('explain', 'exec', '--json', '--ask', '--route', 'plain', '--', 'true');
