@@ -31,10 +31,17 @@ export function settingsChanges(before: Settings, after: Settings): readonly str
     ...numbers('ledger', { ...before.ledger }, { ...after.ledger }),
     ...changed('metrics', before.metrics?.listen ?? 'off', after.metrics?.listen ?? 'off'),
     ...recordingChanges(before.recording ?? NOT_RECORDED, after.recording ?? NOT_RECORDED),
-    ...changed('telemetry', before.telemetry?.endpoint ?? 'off', after.telemetry?.endpoint ?? 'off'),
+    ...changed('telemetry', telemetryWords(before), telemetryWords(after)),
     ...changed('alerts', alertWords(before), alertWords(after)),
     ...(sameContent(before.openbao ?? null, after.openbao ?? null) ? [] : ['openbao: changed']),
   ];
+}
+
+function telemetryWords({ telemetry }: Settings): string {
+  if (telemetry === null || telemetry === undefined) return 'off';
+  const { endpoint, logs, traces, bearerFile } = telemetry;
+  const token = bearerFile === null ? 'no token' : `the token in ${bearerFile}`;
+  return `${endpoint} with ${token} (logs ${onOff(logs)}, traces ${onOff(traces)})`;
 }
 
 function alertWords({ alerts }: Settings): string {

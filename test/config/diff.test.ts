@@ -112,6 +112,15 @@ describe('a reload says in words who gained and who lost what', () => {
       'policy: { enabled: true, fail_closed: false }\n',
       ['policy gate: off → on', 'policy fail_closed: on → off'],
     ],
+    [
+      'what a collector gets',
+      'telemetry: { otlp: "http://127.0.0.1:4318" }\n',
+      'telemetry: { otlp: "http://127.0.0.1:4318", logs: false, bearer_file: /run/token }\n',
+      [
+        'telemetry http://127.0.0.1:4318 with no token (logs on, traces on) → ' +
+          'http://127.0.0.1:4318 with the token in /run/token (logs off, traces on)',
+      ],
+    ],
     ['what the gate covers', '', 'policy: { gate: [sign, exec] }\n', ['policy: gained gated action exec']],
     [
       'who answers',
