@@ -15,8 +15,8 @@ const digestOf = (chunks: readonly Uint8Array[]): string => {
 /** Of the processor: all that is done here is computing, and what else the machine does is no part of it. */
 const milliseconds = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
 
-/** Lines of a log with colours, JSON and base64, and in each 10 kB a value in one of four forms. */
-function makeOutput(secrets: readonly string[]): { chunks: Buffer[]; masked: string } {
+/** Lines of a log with colours, JSON and base64, and in each 10 kB a value in one of four forms; the first `quiet` are in none. */
+function makeOutput(secrets: readonly string[], quiet: number): { chunks: Buffer[]; masked: string } {
   const [lines, masked]: [string[], string[]] = [[], []];
   let [length, since, marks] = [0, 0, 0];
   for (let line = 0; length < CHUNK * CHUNKS; line++) {
@@ -33,7 +33,8 @@ function makeOutput(secrets: readonly string[]): { chunks: Buffer[]; masked: str
     since += text.length;
     if (since < 10_000) continue;
     since = 0;
-    const secret = secrets[marks % 10] as string;
+    const which = quiet + (marks % (secrets.length - quiet));
+    const secret = secrets[which] as string;
     const forms = [
       secret,
       Buffer.from(secret).toString('base64'),
@@ -42,7 +43,7 @@ function makeOutput(secrets: readonly string[]): { chunks: Buffer[]; masked: str
     ];
     const form = forms[marks % 4] as string;
     lines.push(`token: ${form}\n`);
-    masked.push(`token: [masked:r${marks % 10}]\n`);
+    masked.push(`token: [masked:r${which}]\n`);
     length += form.length;
     marks++;
   }
@@ -83,7 +84,7 @@ function serviceAccount(): string {
 }
 
 /** All forms of ten values, over chunk ends, against ten plain searches of each chunk, which find the raw form alone. */
-const throughputOf = (name: string, what: string, secretsOf: () => string[]): Benchmark => ({
+const throughputOf = (name: string, what: string, quiet: number, secretsOf: () => string[]): Benchmark => ({
   name,
   unit: 'MB/s',
   baseline: 'Buffer.indexOf of each of the ten, raw',
@@ -91,7 +92,7 @@ const throughputOf = (name: string, what: string, secretsOf: () => string[]): Be
   warmUp: 2,
   async setUp() {
     const secrets = secretsOf();
-    const { chunks, masked } = makeOutput(secrets);
+    const { chunks, masked } = makeOutput(secrets, quiet);
     const needles = secrets.map((secret) => Buffer.from(secret));
     const mask = prepareMask(
       secrets.map((secret, index) => ({ route: `r${index}`, value: Secret.fromString(secret) })),
@@ -128,11 +129,12 @@ const throughputOf = (name: string, what: string, secretsOf: () => string[]): Be
   },
 });
 
-export const maskThroughput = throughputOf('mask_throughput', 'ten values of 33 bytes', () => words(10));
+export const maskThroughput = throughputOf('mask_throughput', 'ten values of 33 bytes', 0, () => words(10));
 
 /** As people have them: keys and key files have a hundred lines and texts, each of which is looked for in all forms. */
 export const maskThroughputPem = throughputOf(
   'mask_throughput_pem',
-  'an RSA key of 4096 bits, a JSON key file and eight values of 33 bytes',
+  'an RSA key of 4096 bits, a JSON key file and eight values of 33 bytes, of which the eight are printed',
+  2,
   () => [privateKey(4096), serviceAccount(), ...words(8)],
 );
