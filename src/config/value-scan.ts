@@ -1,4 +1,4 @@
-import { valueKey, valueLike } from '../posture/value-like.ts';
+import { shapeLike, valueKey, valueLike } from '../posture/value-like.ts';
 import { Problems } from './problems.ts';
 import type { YamlNode } from './yaml/node.ts';
 
@@ -12,6 +12,8 @@ export interface ScanRules {
 }
 
 const DIGEST = /^[0-9A-Fa-f]{64}$/;
+/** Of a file: `/nix/store/0c5…/bin/npm` is a name, however random. Paths in OpenBao do not begin with a slash. */
+const FILE = /\bpath\s*:\s*["']?\/[\w./@+-]+/g;
 
 /**
  * Places in a text that hold something like a secret value, line by line, whatever YAML makes of it: comments, and
@@ -22,7 +24,7 @@ export function scanText(name: string, text: string, rules: ScanRules): Problems
   const digest = new RegExp(`\\b(?:${[...rules.digests].join('|')})\\s*:\\s*["']?[0-9A-Fa-f]{64}\\b["']?`, 'g');
   let offset = 0;
   for (const line of text.split('\n')) {
-    const kind = valueLike(line.replace(digest, ''));
+    const kind = shapeLike(line) ?? valueLike(line.replace(digest, '').replace(FILE, ''));
     if (kind !== null) report(problems, offset + line.search(/\S|$/), kind, rules);
     offset += line.length + 1;
   }
@@ -42,7 +44,7 @@ export function scanTree(name: string, text: string, root: YamlNode, rules: Scan
         } else walk(entry.value, entry.key);
       }
     } else if (typeof node.value === 'string' && !(rules.digests.has(key) && DIGEST.test(node.value))) {
-      const kind = valueLike(node.value);
+      const kind = key === 'path' && node.value.startsWith('/') ? shapeLike(node.value) : valueLike(node.value);
       if (kind !== null) report(problems, node.start, kind, rules);
     }
   };

@@ -4,9 +4,15 @@
  * kind of thing found, never the text.
  */
 export function valueLike(text: string): string | null {
-  for (const [kind, pattern] of SHAPES) if (pattern.test(text)) return kind;
+  const shape = shapeLike(text);
+  if (shape !== null) return shape;
   for (const [run] of text.matchAll(RUN)) if (isRandom(run)) return 'a random string';
   return null;
+}
+
+/** The same for a path of the file system, whose folders may have random names: what is known by its shape alone. */
+export function shapeLike(text: string): string | null {
+  return SHAPES.find(([, pattern]) => pattern.test(text))?.[0] ?? null;
 }
 
 /** Keys whose scalar is a value by their own word: `password`, `npm_token`, `clientSecret`. */

@@ -209,6 +209,17 @@ describe('a catalogue that holds a value is refused, and the value is not repeat
     }
   });
 
+  test.each([
+    ['/nix/store/0c5qmjmhxk4z8d7Vf2RwQ1pLs9aYt3Gb-npm-10/bin/npm', []],
+    ['"/tmp/wr-HeI27X/warden-pinned-uOMTK4/tool"', []],
+    ['/home/x/ghp_0123456789abcdefghij0123456789abcdef', ["a service's token"]],
+  ])('the path of a command is none for a random folder in it, and is by its shape: %s', (path, kinds) => {
+    const { problems } = parse(one(`${KV}${PLACE}\ncommands: [{ path: ${path} }]`));
+    expect(problems.map(({ message }) => message)).toEqual(
+      kinds.map((kind) => `this looks like ${kind}: a route holds names, never values`),
+    );
+  });
+
   test('the digest of a command is none', () => {
     expect(seen(parse(one(`${KV}${PLACE}\ncommands: [{ path: /bin/x, sha256: ${HEX} }]`)))).toEqual([]);
     expect(
