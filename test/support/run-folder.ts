@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
   existsSync,
-  mkdtempSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -32,7 +33,9 @@ const BESIDE = ['/var/lib/warden', '/run/warden', `/tmp/warden-${process.getuid?
  */
 export default async function setup(): Promise<() => void> {
   sweep(tmpdir());
-  const root = mkdtempSync(join(tmpdir(), 'wr-'));
+  // Digits: with letters of both cases in every path some look like values to the checks of a config.
+  const root = join(tmpdir(), `wr-${randomInt(100_000, 1_000_000)}`);
+  mkdirSync(root);
   writeFileSync(join(root, PID), String(process.pid));
   // As /tmp is: tests run parts as other users.
   chmodSync(root, 0o1777);
