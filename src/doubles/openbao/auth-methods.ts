@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { importSPKI, jwtVerify } from 'jose';
+import { type AuthMethod, type Body, granted, RoledMethod } from './auth-method.ts';
 import {
   type DoubleRequest,
   envelope,
@@ -8,7 +9,6 @@ import {
   NOTHING,
   names,
   type Reply,
-  randomId,
   seconds,
   synthetic,
   text,
@@ -16,13 +16,6 @@ import {
   UNSUPPORTED_PATH,
 } from './reply.ts';
 import type { DoubleTokens } from './tokens.ts';
-
-type Body = Readonly<Record<string, unknown>>;
-
-export interface AuthMethod {
-  readonly type: string;
-  handle(request: DoubleRequest, path: string): Promise<Reply>;
-}
 
 interface AppRole {
   readonly body: Body;
@@ -80,37 +73,13 @@ export class AppRoleMethod implements AuthMethod {
 }
 
 /** JWTs, by the keys that the configuration names. */
-export class JwtMethod implements AuthMethod {
+export class JwtMethod extends RoledMethod {
   readonly type = 'jwt';
-  readonly #roles = new Map<string, Body>();
-  readonly #tokens: DoubleTokens;
-  #config: Body | null = null;
 
-  constructor(tokens: DoubleTokens) {
-    this.#tokens = tokens;
-  }
-
-  async handle({ method, body }: DoubleRequest, path: string): Promise<Reply> {
-    if (path === 'login') return method === 'POST' ? await this.#login(body) : UNSUPPORTED_OPERATION;
-    if (path === 'config') {
-      if (method !== 'POST') return this.#config === null ? NOTHING : envelope(this.#config);
-      this.#config = body;
-      return NO_CONTENT;
-    }
-    const [head = '', name = ''] = path.split('/');
-    if (head !== 'role' || name === '') return UNSUPPORTED_PATH;
-    if (method === 'POST') {
-      this.#roles.set(name, body);
-      return NO_CONTENT;
-    }
-    const role = this.#roles.get(name);
-    return role === undefined ? NOTHING : envelope(role);
-  }
-
-  async #login(body: Body): Promise<Reply> {
-    const config = this.#config;
+  protected async login(body: Body): Promise<Reply> {
+    const { config } = this;
     if (config === null) return failed(400, 'could not load configuration');
-    const role = this.#roles.get(text(body.role));
+    const role = this.roles.get(text(body.role));
     if (text(body.role) === '') return failed(400, 'missing role');
     if (role === undefined) return failed(400, `role "${text(body.role)}" could not be found`);
     if (text(body.jwt) === '') return failed(400, 'missing token');
@@ -124,7 +93,7 @@ export class JwtMethod implements AuthMethod {
       if (text(role.bound_subject) !== '' && payload.sub !== role.bound_subject) {
         return failed(400, 'error validating token: invalid subject (sub) claim');
       }
-      return granted(this.#tokens, role, {
+      return granted(this.tokens, role, {
         displayName: `jwt-${payload.sub ?? ''}`,
         meta: { role: text(body.role) },
         mount: 'jwt',
@@ -133,24 +102,6 @@ export class JwtMethod implements AuthMethod {
       return failed(400, 'error validating token');
     }
   }
-}
-
-/** A token for who passed, as the role says. */
-export function granted(
-  tokens: DoubleTokens,
-  role: Body,
-  { displayName, meta, mount }: { displayName: string; meta: Readonly<Record<string, string>>; mount: string },
-): Reply {
-  const token = tokens.create({
-    policies: names(role.token_policies),
-    ttl: seconds(role.token_ttl) || 2_764_800,
-    maxTtl: seconds(role.token_max_ttl),
-    path: `auth/${mount}/login`,
-    displayName,
-    meta,
-    id: randomId(),
-  });
-  return envelope(null, { auth: tokens.auth(token) });
 }
 
 function shownAppRole(body: Body): unknown {

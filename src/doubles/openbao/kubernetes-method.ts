@@ -1,68 +1,26 @@
 import { errors, importSPKI, type JWTPayload, jwtVerify } from 'jose';
-import { type AuthMethod, granted } from './auth-methods.ts';
-import {
-  type DoubleRequest,
-  envelope,
-  failed,
-  NO_CONTENT,
-  NOTHING,
-  names,
-  type Reply,
-  seconds,
-  text,
-  UNSUPPORTED_OPERATION,
-  UNSUPPORTED_PATH,
-} from './reply.ts';
-import type { DoubleTokens } from './tokens.ts';
-
-type Body = Readonly<Record<string, unknown>>;
+import { type Body, granted, RoledMethod } from './auth-method.ts';
+import { failed, names, type Reply, seconds, text } from './reply.ts';
 
 /**
  * Service accounts of Kubernetes. Where OpenBao asks the cluster about a token, the double has its word alone: the
  * signature by one of `pem_keys`, and the claims.
  */
-export class KubernetesMethod implements AuthMethod {
+export class KubernetesMethod extends RoledMethod {
   readonly type = 'kubernetes';
-  readonly #roles = new Map<string, Body>();
-  readonly #tokens: DoubleTokens;
-  #config: Body | null = null;
 
-  constructor(tokens: DoubleTokens) {
-    this.#tokens = tokens;
-  }
-
-  async handle({ method, body }: DoubleRequest, path: string): Promise<Reply> {
-    if (path === 'login') return method === 'POST' ? await this.#login(body) : UNSUPPORTED_OPERATION;
-    if (path === 'config') {
-      if (method !== 'POST') return this.#config === null ? NOTHING : envelope(shownConfig(this.#config));
-      this.#config = body;
-      return NO_CONTENT;
-    }
-    const [head = '', name = ''] = path.split('/');
-    if (head !== 'role' || name === '') return UNSUPPORTED_PATH;
-    if (method === 'POST') {
-      for (const key of ['bound_service_account_names', 'bound_service_account_namespaces']) {
-        if (names(body[key]).length === 0) return failed(400, `"${key}" can not be empty`);
-      }
-      this.#roles.set(name, body);
-      return NO_CONTENT;
-    }
-    const role = this.#roles.get(name);
-    return role === undefined ? NOTHING : envelope(shownRole(role));
-  }
-
-  async #login(body: Body): Promise<Reply> {
+  protected async login(body: Body): Promise<Reply> {
     if (text(body.jwt) === '') return failed(400, 'missing jwt');
     if (text(body.role) === '') return failed(400, 'missing role');
-    const role = this.#roles.get(text(body.role));
+    const role = this.roles.get(text(body.role));
     if (role === undefined) return failed(400, `invalid role name "${text(body.role)}"`);
-    if (this.#config === null) return failed(500, 'could not load backend configuration');
-    const claims = await verified(text(body.jwt), names(this.#config.pem_keys), text(role.audience));
+    if (this.config === null) return failed(500, 'could not load backend configuration');
+    const claims = await verified(text(body.jwt), names(this.config.pem_keys), text(role.audience));
     if (typeof claims === 'string') return failed(403, claims);
     const { namespace, name, uid } = accountOf(claims);
     if (!permits(role.bound_service_account_namespaces, namespace)) return failed(403, 'namespace not authorized');
     if (!permits(role.bound_service_account_names, name)) return failed(403, 'service account name not authorized');
-    return granted(this.#tokens, role, {
+    return granted(this.tokens, role, {
       displayName: `kubernetes-${namespace}-${name}`,
       meta: {
         role: text(body.role),
@@ -73,6 +31,21 @@ export class KubernetesMethod implements AuthMethod {
       },
       mount: 'kubernetes',
     });
+  }
+
+  protected override refusedRole(role: Body): Reply | null {
+    const empty = ['bound_service_account_names', 'bound_service_account_namespaces'].find(
+      (key) => names(role[key]).length === 0,
+    );
+    return empty === undefined ? null : failed(400, `"${empty}" can not be empty`);
+  }
+
+  protected override shownConfig(config: Body): unknown {
+    return shownConfig(config);
+  }
+
+  protected override shownRole(role: Body): unknown {
+    return shownRole(role);
   }
 }
 
