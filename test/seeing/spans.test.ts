@@ -1,6 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseTraceparent } from '../../src/kernel/traceparent.ts';
@@ -8,8 +6,8 @@ import { houseWith, INVENTORY, ROUTES } from '../access/support.ts';
 import { clear, KEY, records } from '../e2e/support.ts';
 import { type CliResult, warden } from '../support/cli.ts';
 import { type House, type RunningDaemon, startDaemon, writeConfig } from '../support/daemon.ts';
-import { devServer, type RealServer } from '../support/openbao.ts';
 import { Collector, type Sent } from './collector.ts';
+import { Outside, ROUTE_VALUE, type Seen } from './outside.ts';
 
 const CALLER = '00f067aa0ba902b7';
 
@@ -17,48 +15,14 @@ const COMMAND = `exec_capable: true
     inject: [{ field: token, env: TOKEN }]
     commands: [{ path: /usr/bin/sh, argv: ["-c", "**"] }]`;
 
-interface Seen {
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-}
-
 const collector = new Collector();
-const atGate: Seen[] = [];
-const atStore: Seen[] = [];
-let effect = 'allow';
-let gate: Server;
-/** In front of the real OpenBao, and looking at the headers. */
-let front: Server;
-let bao: RealServer;
+let outside: Outside;
 let house: House;
 let daemon: RunningDaemon;
 
-async function listening(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 beforeAll(async () => {
-  bao = await devServer();
-  await bao.ok('POST', 'sys/mounts/platform-test', { type: 'kv', options: { version: '2' } });
-  await bao.ok('POST', 'platform-test/data/workloads/ci/npm', { data: { token: 'value-of-the-route' } });
-  gate = createServer((asked, response) => {
-    asked.resume();
-    if (asked.method === 'POST') atGate.push({ path: asked.url ?? '', headers: asked.headers });
-    response
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ id: 'decision:1', effect, reason: 'r' }));
-  });
-  front = createServer((asked, response) => {
-    atStore.push({ path: asked.url ?? '', headers: asked.headers });
-    const { host: _host, ...headers } = asked.headers;
-    const onward = request(`${bao.address}${asked.url}`, { method: asked.method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    asked.pipe(onward);
-  });
-  const [gateUrl, baoUrl, otlp] = await Promise.all([listening(gate), listening(front), collector.listen()]);
+  outside = await Outside.start();
+  const [{ gateUrl, baoUrl }, otlp] = await Promise.all([outside.listen(), collector.listen()]);
   house = houseWith({
     beyondDev: true,
     routes: ROUTES.replace('fetch_capable: true', `fetch_capable: true\n    ${COMMAND}`),
@@ -78,11 +42,9 @@ telemetry: { otlp: "${otlp}" }
 
 afterAll(async () => {
   await clear(daemon, house);
-  for (const server of [front, gate, collector.server]) {
-    server.closeAllConnections();
-    server.close();
-  }
-  await bao.stop();
+  collector.server.closeAllConnections();
+  collector.server.close();
+  await outside.stop();
 });
 
 let last = 0;
@@ -94,7 +56,7 @@ async function traced(args: readonly string[]): Promise<{ result: CliResult; spa
     cwd: house.folder,
     env: {
       WARDEN_SOCKET: daemon.socket,
-      BAO_TOKEN: bao.rootToken,
+      BAO_TOKEN: outside.bao.rootToken,
       TRACEPARENT: `00-${trace}-${CALLER}-01`,
       TRACESTATE: 'congo=t61',
     },
@@ -139,26 +101,26 @@ describe('the steps of a request are spans below it', () => {
       'warden.policy_decision_id': 'decision:1',
     });
     expect(asked?.raw).toMatchObject({ kind: 3 });
-    expect(sentOn(atGate.at(-1))?.parentId).toBe(asked?.raw.spanId);
-    expect(atGate.at(-1)?.headers.tracestate).toBe('congo=t61');
+    expect(sentOn(outside.atGate.at(-1))?.parentId).toBe(asked?.raw.spanId);
+    expect(outside.atGate.at(-1)?.headers.tracestate).toBe('congo=t61');
     for (const path of ['/v1/platform-test/data/workloads/ci/npm', '/v1/auth/token/lookup-self']) {
       const call = named(spans, 'OpenBao GET').find(({ at }) => at['url.path'] === path);
       expect(call?.at).toMatchObject({ 'http.response.status_code': 200 });
-      const seen = atStore.findLast((one) => one.path === path);
+      const seen = outside.atStore.findLast((one) => one.path === path);
       expect(sentOn(seen)?.parentId).toBe(call?.raw.spanId);
       expect(seen?.headers.tracestate).toBe('congo=t61');
     }
     const [record] = await records(house, { kind: 'fetch' });
     expect(named(spans, 'ledger commit')[0]?.at).toEqual({ 'warden.seq': record?.seq });
     expect(spans.every((span) => JSON.stringify(status(span)) === '{"code":0}')).toBe(true);
-    expect(collector.bodies).not.toContain('value-of-the-route');
+    expect(collector.bodies).not.toContain(ROUTE_VALUE);
   });
 
   test('of a decision that is known already: the gate says so, and is not asked', async () => {
-    const before = atGate.length;
+    const before = outside.atGate.length;
     const { spans } = await traced(['fetch', 'npm-publish', '--actor', 'agt-m3']);
     expect(named(spans, 'decision point')[0]?.at).toMatchObject({ 'warden.policy_cached': true });
-    expect(atGate).toHaveLength(before);
+    expect(outside.atGate).toHaveLength(before);
   });
 
   test.each([
@@ -186,7 +148,7 @@ describe('the steps of a request are spans below it', () => {
   });
 
   test('of a secret that is not there: the call that failed is an error, and so is the request', async () => {
-    await bao.ok('DELETE', 'platform-test/metadata/workloads/ci/npm');
+    await outside.bao.ok('DELETE', 'platform-test/metadata/workloads/ci/npm');
     const { result, spans } = await traced(['fetch', 'npm-publish', '--actor', 'agt-m3']);
     expect(result.code).not.toBe(0);
     expectUnderTheRequest(spans);
@@ -199,7 +161,7 @@ describe('the steps of a request are spans below it', () => {
   });
 
   test('of a deny: the gate did answer, and the request is the error', async () => {
-    effect = 'deny';
+    outside.effect = 'deny';
     const { result, spans } = await traced(['sign', 'agt-m3', '--pubkey', 'key.pub']);
     expect(result.code).toBe(1);
     expectUnderTheRequest(spans);
