@@ -6,8 +6,8 @@ export const LIFE_DESCRIPTOR = 64;
  * kernel stops a process group for Ctrl-Z only where one of the group has its parent in another group of the session:
  * somebody who could continue it. The command leads its session and its parent is the daemon, so that nobody is. Hence
  * a keeper in a group of its own, whose child is of the command's group; both are `cat`, wait for the end of a pipe that
- * whoever started the command holds, hear none of the signals that are meant for the command, and have nothing of its environment, which a
- * command may take from itself. The keeper is a grandchild: the command has no child that it did not start.
+ * whoever started the command holds, hear none of the signals that are meant for the command, and have nothing of its
+ * environment, which a command may take from itself. The keeper is a grandchild: the command has no child that it did not start.
  */
 const SCRIPT = `
 my ($life, $others, $cat) = splice @ARGV, 0, 3;
