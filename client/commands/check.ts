@@ -47,7 +47,7 @@ export async function run(invocation: Invocation): Promise<number> {
         { text: 'conforms', style: 'green' },
         `: ${dir}, posture ${posture}, ${counted(config.actors.size, 'actor')}, ${config.hash.slice(0, 12)}`,
       );
-    } else out.note(`${problems.length} problems in ${dir}`);
+    } else out.note(`${counted(problems.length, 'problem')} in ${dir}`);
   }
   return config === null ? 1 : 0;
 }
